@@ -1,0 +1,76 @@
+package telegram
+
+import (
+	"bytes"
+	"testing"
+)
+
+// fuzzType starts from the good telegrams of one type. Whatever decodes must encode to the same bytes.
+func fuzzType[T Telegram](f *testing.F, typ Type, decode func([]byte) (T, error)) {
+	for _, c := range good(f) {
+		if c.value.Type() == typ {
+			f.Add([]byte(c.bytes))
+		}
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		value, err := decode(b)
+		if err != nil {
+			var zero T
+			if Telegram(value) != Telegram(zero) {
+				t.Fatalf("a failed decode gives %v", value)
+			}
+			return
+		}
+		again, err := value.Append(nil)
+		if err != nil || !bytes.Equal(again, b) {
+			t.Fatalf("%q decodes to %v and encodes to %q, %v", b, value, again, err)
+		}
+		if len(b) != typ.Length() {
+			t.Fatalf("%d bytes decode as %s", len(b), typ)
+		}
+	})
+}
+
+func FuzzDecodeStatusInquiry(f *testing.F)  { fuzzType(f, SQ, DecodeStatusInquiry) }
+func FuzzDecodeStatusResponse(f *testing.F) { fuzzType(f, SR, DecodeStatusResponse) }
+func FuzzDecodeExecutionOrder(f *testing.F) { fuzzType(f, XQ, DecodeExecutionOrder) }
+func FuzzDecodeExecutionResponse(f *testing.F) {
+	fuzzType(f, XR, DecodeExecutionResponse)
+}
+
+// FuzzReader: a stream of any bytes gives telegrams whose bytes are the stream's, and then an error.
+func FuzzReader(f *testing.F) {
+	var all []byte
+	for _, c := range good(f) {
+		f.Add([]byte(c.bytes))
+		all = append(all, c.bytes...)
+	}
+	f.Add(all)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		r := NewReader(bytes.NewReader(b))
+		var again []byte
+		for {
+			value, err := r.Read()
+			if err != nil {
+				break
+			}
+			if again, err = value.Append(again); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if !bytes.HasPrefix(b, again) {
+			t.Fatalf("read %q out of %q", again, b)
+		}
+	})
+}
+
+// FuzzCutText: whatever a program prints has a text, and the text is one that the field keeps.
+func FuzzCutText(f *testing.F) {
+	f.Add("exit status 3: 語\xff\x1b[0m ")
+	f.Fuzz(func(t *testing.T, s string) {
+		cut := CutText(s)
+		if again, err := NewText(cut.String()); err != nil || again != cut {
+			t.Fatalf("%q is cut to %q: %v", s, cut, err)
+		}
+	})
+}
