@@ -1,0 +1,166 @@
+package contactfile
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// fileMode is the mode of a new contact file.
+const fileMode = 0o640
+
+// File is the contact file as its one writer holds it. Its methods may be called from several goroutines.
+type File struct {
+	mu   sync.Mutex // makes reading and writing of one update one step
+	file *os.File
+	buf  []byte
+}
+
+// Open opens the contact file at path, creating an empty one where there is none, and takes its lock until Close. What an
+// earlier daemon left in it stays until Create. The error is ErrLocked where another daemon holds it.
+func Open(path string) (*File, error) {
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, fileMode)
+	if err != nil {
+		return nil, fmt.Errorf("open contact file: %w", err)
+	}
+	if err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		file.Close()
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			err = ErrLocked
+		}
+		return nil, fmt.Errorf("lock contact file %s: %w", path, err)
+	}
+	return &File{file: file}, nil
+}
+
+// Create replaces all that stands in the file by the given records (14, 31).
+func (f *File) Create(records []Record) error {
+	all, err := encode(0, records)
+	if err != nil {
+		return fmt.Errorf("create contact file: %w", err)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err := f.file.Truncate(0); err != nil {
+		return fmt.Errorf("create contact file: %w", err)
+	}
+	if _, err := f.file.WriteAt(all, 0); err != nil {
+		return fmt.Errorf("create contact file: %w", err)
+	}
+	return nil
+}
+
+// Replace replaces record first and all after it by the given records. Those before it are not touched, and a reader never finds
+// them gone.
+func (f *File) Replace(first int, records []Record) error {
+	all, err := encode(first, records)
+	if err != nil {
+		return fmt.Errorf("replace records of the contact file: %w", err)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	at := int64(first) * RecordLength
+	if _, err := f.file.WriteAt(all, at); err != nil {
+		return fmt.Errorf("replace records of the contact file: %w", err)
+	}
+	if err := f.file.Truncate(at + int64(len(all))); err != nil {
+		return fmt.Errorf("replace records of the contact file: %w", err)
+	}
+	return nil
+}
+
+// encode gives the bytes of records that are to stand in the file from record first on.
+func encode(first int, records []Record) ([]byte, error) {
+	if first+len(records) > MaxRecords {
+		return nil, fmt.Errorf("%d records: %w", first+len(records), ErrTooLarge)
+	}
+	all := make([]byte, 0, len(records)*RecordLength)
+	for i := range records {
+		var err error
+		if all, err = records[i].Append(all); err != nil {
+			return nil, placed(err, first+i)
+		}
+	}
+	return all, nil
+}
+
+// Update has change change the fields 132 and 133 of record i and writes the record in place, with now as its time of last
+// change. Where change leaves both as they are, nothing is written. The record as it then stands and whether it changed are
+// returned. The host name cannot be changed.
+func (f *File) Update(i int, now time.Time, change func(*Record)) (Record, bool, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	before, err := readOne(f.file, i)
+	if err != nil {
+		return Record{}, false, fmt.Errorf("update contact file: %w", err)
+	}
+	after := before
+	change(&after)
+	after.Host = before.Host
+	if after.Operating == before.Operating && after.Application == before.Application {
+		return before, false, nil
+	}
+	after.Since = now.UTC().Truncate(time.Second)
+	if f.buf, err = after.Append(f.buf[:0]); err != nil {
+		return before, false, fmt.Errorf("update contact file: %w", placed(err, i))
+	}
+	if _, err := f.file.WriteAt(f.buf, int64(i)*RecordLength); err != nil {
+		return before, false, fmt.Errorf("update contact file: record %d: %w", i, err)
+	}
+	return after, true, nil
+}
+
+// Record reads record i from the file. The error is ErrNoRecord where the file is shorter, as it is when cleared.
+func (f *File) Record(i int) (Record, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	r, err := readOne(f.file, i)
+	if err != nil {
+		return Record{}, fmt.Errorf("read contact file: %w", err)
+	}
+	return r, nil
+}
+
+// Records reads all records from the file.
+func (f *File) Records() ([]Record, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	records, err := readAll(f.file)
+	if err != nil {
+		return nil, fmt.Errorf("read contact file: %w", err)
+	}
+	return records, nil
+}
+
+// Clear truncates the file to length zero (26, 36).
+func (f *File) Clear() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err := f.file.Truncate(0); err != nil {
+		return fmt.Errorf("clear contact file: %w", err)
+	}
+	return nil
+}
+
+// Close gives the lock back and closes the file; what stands in it stays.
+func (f *File) Close() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.file.Close()
+}
+
+// placed gives the error of a record's fields the record's place in the file.
+func placed(err error, i int) error {
+	var e *FieldError
+	if !errors.As(err, &e) {
+		return err
+	}
+	moved := *e
+	moved.Record = i
+	moved.Offset += int64(i) * RecordLength
+	return &moved
+}

@@ -1,0 +1,48 @@
+package contactfile
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestReplaceLeavesTheRecordsBeforeAlone(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		with []Record
+	}{
+		{"fewer", three()[2:]},
+		{"as many", []Record{three()[2], three()[1]}},
+		{"more", []Record{three()[2], three()[1], three()[2], three()[1]}},
+		{"none", nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f, path := open(t)
+			require.NoError(t, f.Create(three()))
+			changed, _, err := f.Update(0, time.Unix(1_800_000_000, 0), func(r *Record) { r.Application = "CORRECTED" })
+			require.NoError(t, err)
+			require.NoError(t, f.Replace(1, c.with))
+			records, err := ReadFile(path)
+			require.NoError(t, err)
+			assert.Equal(t, append([]Record{changed}, c.with...), records)
+		})
+	}
+}
+
+func TestReplaceNamesTheRecordThatCannotBeHeld(t *testing.T) {
+	f, path := open(t)
+	require.NoError(t, f.Create(three()))
+	wrong := three()
+	wrong[1].Application = "ON LINE"
+	err := f.Replace(1, wrong)
+	var e *FieldError
+	require.ErrorAs(t, err, &e)
+	assert.Equal(t, 2, e.Record)
+	assert.EqualValues(t, 2*RecordLength+72+2, e.Offset)
+	records, err := ReadFile(path)
+	require.NoError(t, err)
+	assert.Equal(t, three(), records, "nothing was written")
+	assert.ErrorIs(t, f.Replace(MaxRecords, three()[:1]), ErrTooLarge)
+}
