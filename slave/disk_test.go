@@ -1,0 +1,98 @@
+package slave
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"renraku/telegram"
+)
+
+// tinyDisk is a file system of its own, which fill leaves without a free byte.
+func tinyDisk(t testing.TB) (dir string, fill, free func()) {
+	dir = t.TempDir()
+	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=1m"); err != nil {
+		t.Skipf("mount a file system (needs root): %v", err)
+	}
+	t.Cleanup(func() { unix.Unmount(dir, unix.MNT_DETACH) })
+	filler := filepath.Join(dir, "filler")
+	fill = func() {
+		f, err := os.Create(filler)
+		require.NoError(t, err)
+		for _, size := range []int{4096, 1} {
+			for err = nil; err == nil; {
+				_, err = f.Write(make([]byte, size))
+			}
+		}
+		require.ErrorIs(t, err, unix.ENOSPC)
+		require.NoError(t, f.Close())
+	}
+	return dir, fill, func() { require.NoError(t, os.Remove(filler)) }
+}
+
+func TestOnAFullDiskNothingIsLaunchedAndWhatRunsKeepsItsResult(t *testing.T) {
+	dir, fill, free := tinyDisk(t)
+	g := newGate(t)
+	running := Process{ID: processID("RUNNING"), Command: g.sh("", "head -c 200000 /dev/zero; echo; echo the last; exit 3")}
+	fresh, ran := mark(t, Process{ID: processID("FRESH"), Status: appStatus("ONLINE")})
+	e := newExecutorIn(t, dir, thisBoot(t), running, fresh)
+	result := e.orderLater("RUNNING")
+	g.await(1)
+	fill()
+	for range 3 {
+		r := e.order("FRESH")
+		assert.Equal(t, Failed, r.Outcome)
+		assert.Regexp(t, "^not started: .*no space left on device$", r.Text)
+	}
+	assert.Zero(t, ran())
+	answer, drop := e.status.Answer(telegram.StatusInquiry{Host: app01, Control: telegram.Check})
+	assert.Equal(t, NoDrop, drop)
+	assert.Equal(t, telegram.Running, answer.Control, "status goes on being served")
+
+	g.letGo(1)
+	r := await(t, result)
+	assert.Equal(t, Failed, r.Outcome)
+	assert.Equal(t, "exit status 3: the last", r.Text, "its room was reserved before it was launched")
+	assert.Equal(t, []Outcome{Failed}, e.filed()["RUNNING"])
+
+	free()
+	assert.Equal(t, Launched, e.order("FRESH").Outcome)
+	assert.Equal(t, 1, ran())
+}
+
+// A result that the history does not take is told to nobody, and comes once it is there.
+func TestAResultThatCannotBeFiledIsToldOnceItCan(t *testing.T) {
+	g := newGate(t)
+	p := Process{ID: processID("P"), Command: g.sh("", ""), Status: appStatus("ONLINE")}
+	e := newExecutor(t, p)
+	result := e.orderLater("P")
+	g.await(1)
+	// The history is closed under the daemon, as a disk that fails for good; the next daemon has a good one.
+	require.NoError(t, e.records.History.Close())
+	g.letGo(1)
+	require.Eventually(t, func() bool { return len(e.log.with("history not written; it is tried again")) == 1 }, patience, pollOften)
+	assert.Empty(t, result)
+	assert.Empty(t, e.events.list(), "nothing is told before")
+	assert.Equal(t, "NOT-STARTED", e.stands())
+	e = e.again(p)
+	all := e.settled()
+	require.Len(t, all, 1)
+	assert.Equal(t, Launched, all[0].Outcome)
+	assert.Equal(t, "ONLINE", e.stands())
+}
+
+func TestWithoutAHistoryNothingIsLaunchedAndTheOrderIsAnswered(t *testing.T) {
+	p, ran := mark(t, Process{ID: processID("P"), Status: appStatus("ONLINE"), Failed: appStatus("BROKEN")})
+	e := newExecutor(t, p)
+	require.NoError(t, e.records.History.Close())
+	r := e.order("P")
+	assert.Equal(t, Failed, r.Outcome)
+	assert.Regexp(t, "^not started: the result could not be kept: ", r.Text)
+	assert.Zero(t, ran())
+	assert.Len(t, e.log.with("history not written", "outcome=FAILED"), 1)
+	assert.Equal(t, Refused, e.order("NOPE").Outcome, "refusals are answered")
+}

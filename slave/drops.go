@@ -1,0 +1,116 @@
+package slave
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync/atomic"
+
+	"renraku/telegram"
+)
+
+// Drop is a reason for which a telegram or a connection is dropped without an answer.
+type Drop int
+
+// The reasons. The first group is what telegrams that do not decode are counted by: the field that is wrong.
+const (
+	NoDrop Drop = iota
+
+	DropLength
+	DropType // unknown, or not one that this end takes
+	DropControl
+	DropHostName
+	DropProcess
+	DropStatus
+	DropText
+
+	DropAddress      // from an address that the definition does not know, or not from that host's
+	DropForeignHost  // not for this host, or from a host that the definition does not have
+	DropUnasked      // a RUNNING answer with no inquiry outstanding
+	DropNotMonitored // after the end of monitoring
+	DropConnections  // one connection too many
+	DropCut          // the stream ended inside a telegram
+	DropEnding       // the daemon ended before the process of an order did
+	DropSend         // the operating system did not send
+
+	dropCount
+)
+
+var dropNames = [dropCount]string{
+	DropLength:   "length",
+	DropType:     "telegram type",
+	DropControl:  "control code",
+	DropHostName: "host name",
+	DropProcess:  "process ID",
+	DropStatus:   "application execution status",
+	DropText:     "text",
+
+	DropAddress:      "unknown address",
+	DropForeignHost:  "another host",
+	DropUnasked:      "unasked",
+	DropNotMonitored: "not monitored",
+	DropConnections:  "too many connections",
+	DropCut:          "cut off",
+	DropEnding:       "daemon ended",
+	DropSend:         "not sent",
+}
+
+var dropFields = map[telegram.Field]Drop{
+	telegram.FieldLength:  DropLength,
+	telegram.FieldType:    DropType,
+	telegram.FieldControl: DropControl,
+	telegram.FieldHost:    DropHostName,
+	telegram.FieldProcess: DropProcess,
+	telegram.FieldStatus:  DropStatus,
+	telegram.FieldText:    DropText,
+}
+
+// String is the reason for a person.
+func (d Drop) String() string { return dropNames[d] }
+
+// DropOf is the reason that an error of decoding stands for.
+func DropOf(err error) Drop {
+	var e *telegram.FieldError
+	if errors.As(err, &e) {
+		return dropFields[e.Field]
+	}
+	return DropCut
+}
+
+// Drops counts what was dropped, by reason. The zero value is ready.
+type Drops struct{ counts [dropCount]atomic.Uint64 }
+
+// Count counts one.
+func (d *Drops) Count(reason Drop) { d.counts[reason].Add(1) }
+
+// Of is how many were dropped for the reason.
+func (d *Drops) Of(reason Drop) uint64 { return d.counts[reason].Load() }
+
+// All is the number for each reason that occurred, by the reason's words.
+func (d *Drops) All() map[string]uint64 {
+	all := map[string]uint64{}
+	for reason := NoDrop + 1; reason < dropCount; reason++ {
+		if n := d.Of(reason); n > 0 {
+			all[reason.String()] = n
+		}
+	}
+	return all
+}
+
+// Report logs what was dropped since the last line, now and again and at the end of ctx.
+func (d *Drops) Report(ctx context.Context, log *slog.Logger) {
+	var said [dropCount]uint64
+	for goesOn := true; goesOn; {
+		goesOn = pause(ctx, dropReport)
+		var reasons []any
+		for reason := NoDrop + 1; reason < dropCount; reason++ {
+			if n := d.Of(reason); n > said[reason] {
+				reasons = append(reasons, slog.Uint64(reason.String(), n-said[reason]))
+				said[reason] = n
+			}
+		}
+		if len(reasons) > 0 {
+			log.Warn("telegrams dropped", slog.Group("dropped", reasons...))
+		}
+	}
+}

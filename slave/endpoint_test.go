@@ -1,0 +1,204 @@
+package slave
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"os"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"renraku/slave/slavetest"
+	"renraku/telegram"
+)
+
+func TestInquiriesAreAnsweredByteForByte(t *testing.T) {
+	r := startServer(t)
+	running := sr("app01", 0x0010, "NOT-STARTED", "")
+	assert.Equal(t, running, r.ask(sq("app01", 0x0001)))
+	assert.Equal(t, running, r.ask(sq("app01", 0x0002)))
+	writeStatus(t, r.path, "ONLINE")
+	assert.Equal(t, sr("app01", 0x0010, "ONLINE", ""), r.ask(sq("app01", 0x0001)))
+	writeStatus(t, r.path, "")
+	assert.Equal(t, sr("app01", 0x0010, "", ""), r.ask(sq("app01", 0x0001)))
+	stopped := sr("app01", 0x0020, "", "monitoring ended by the manager")
+	assert.Equal(t, stopped, r.ask(sq("app01", 0x0004)))
+	assert.Equal(t, stopped, r.ask(sq("app01", 0x0004)))
+	r.tell(sq("app01", 0x0001)) // not answered: the next answer is that of START
+	assert.Equal(t, sr("app01", 0x0010, "", ""), r.ask(sq("app01", 0x0002)))
+	assert.Equal(t, map[string]uint64{"not monitored": 1}, r.Drops().All())
+}
+
+func TestTheAnswerGoesToThePortThatAsked(t *testing.T) {
+	r := startServer(t)
+	other := must(net.ListenPacket("udp", "127.0.0.1:0"))
+	defer other.Close()
+	_, err := other.WriteTo(sq("app01", 0x0001), r.packets.LocalAddr())
+	require.NoError(t, err)
+	require.NoError(t, other.SetReadDeadline(time.Now().Add(patience)))
+	b := make([]byte, 1000)
+	n, _, err := other.ReadFrom(b)
+	require.NoError(t, err)
+	assert.Equal(t, sr("app01", 0x0010, "NOT-STARTED", ""), b[:n])
+}
+
+func TestAnAddressThatIsNotTheManagersGetsNoAnswer(t *testing.T) {
+	r := startServer(t)
+	stranger := must(net.ListenPacket("udp", "127.0.0.2:0"))
+	defer stranger.Close()
+	for _, b := range [][]byte{sq("app01", 0x0001), sq("app01", 0x0004), {}, []byte("nonsense")} {
+		_, err := stranger.WriteTo(b, r.packets.LocalAddr())
+		require.NoError(t, err)
+	}
+	assert.Equal(t, sr("app01", 0x0010, "NOT-STARTED", ""), r.ask(sq("app01", 0x0001))) // behind the others, and END did nothing
+	require.NoError(t, stranger.SetReadDeadline(time.Now().Add(20*time.Millisecond)))   // on loopback an answer is there by now
+	_, _, err := stranger.ReadFrom(make([]byte, 1000))
+	require.ErrorIs(t, err, os.ErrDeadlineExceeded)
+	assert.Equal(t, map[string]uint64{"unknown address": 4}, r.Drops().All())
+}
+
+func TestWhatIsNotAnInquiryOfThisHostGetsNoAnswer(t *testing.T) {
+	r := startServer(t)
+	for _, b := range [][]byte{
+		sq("app02", 0x0001), sq("app02", 0x0004), sq("APP01", 0x0002), sq("app011", 0x0002),
+		sr("app01", 0x0010, "ONLINE", ""), xq("app01", 0x0100, "ONLINE"), xr("app01", 0x1000, "ONLINE", "ONLINE", ""), wire("app01", "AB", 1),
+		sq("app01", 0x0003), sq("app01", 0x0010), sq("app01", 0),
+		sq("", 0x0001), sq(" app01", 0x0001), sq("app 01", 0x0001),
+		append(sq("app01", 0x0001), ' '), sq("app01", 0x0001)[:67], {},
+	} {
+		r.tell(b)
+	}
+	assert.Equal(t, sr("app01", 0x0010, "NOT-STARTED", ""), r.ask(sq("app01", 0x0001)))
+	assert.Equal(t, map[string]uint64{"another host": 4, "telegram type": 4, "control code": 3, "host name": 3, "length": 3}, r.Drops().All())
+}
+
+func TestASocketOfBothFamiliesAnswersToAnIPv4Manager(t *testing.T) {
+	packets, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv6unspecified})
+	if err != nil {
+		t.Skip("no IPv6 here")
+	}
+	file, _ := openContactFile(t)
+	log, _ := newLog()
+	manager := must(net.ListenPacket("udp4", "127.0.0.1:0"))
+	defer manager.Close()
+	s := newServer(t, Config{Manager: must(NewAddress(manager.LocalAddr().String())), Log: log}, file, packets,
+		must(net.Listen("tcp", "127.0.0.1:0")))
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx) }()
+	require.NoError(t, manager.SetReadDeadline(time.Now().Add(patience)))
+	b := make([]byte, 1000)
+	n, _, err := manager.ReadFrom(b)
+	require.NoError(t, err)
+	assert.Equal(t, sr("app01", 0x0010, "NOT-STARTED", ""), b[:n])
+	_, err = manager.WriteTo(sq("app01", 0x0001), &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: packets.LocalAddr().(*net.UDPAddr).Port})
+	require.NoError(t, err)
+	n, _, err = manager.ReadFrom(b)
+	require.NoError(t, err)
+	assert.Equal(t, sr("app01", 0x0010, "NOT-STARTED", ""), b[:n])
+	cancel()
+	require.NoError(t, await(t, ended))
+}
+
+// brokenPackets has each read end with the next error, and blocks when there is none left.
+type brokenPackets struct {
+	*slavetest.Socket
+	errs     chan error
+	writeErr error
+}
+
+func (p *brokenPackets) ReadFromUDPAddrPort(b []byte) (int, netip.AddrPort, error) {
+	select {
+	case err := <-p.errs:
+		return 0, netip.AddrPort{}, err
+	default:
+		return p.Socket.ReadFromUDPAddrPort(b)
+	}
+}
+
+func (p *brokenPackets) WriteToUDPAddrPort(b []byte, to netip.AddrPort) (int, error) {
+	if p.writeErr != nil {
+		return 0, p.writeErr
+	}
+	return p.Socket.WriteToUDPAddrPort(b, to)
+}
+
+func TestErrorsOfASocketThatPassAreLoggedAndReadingGoesOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var network slavetest.Network
+		packets := &brokenPackets{Socket: network.Listen("192.0.2.1:10320"), errs: make(chan error, 3)}
+		for range 3 {
+			packets.errs <- errors.New("no buffer space available")
+		}
+		log, book := newLog()
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		taken := make(chan string, 10)
+		ended := make(chan error, 1)
+		go func() {
+			ended <- ReadPackets(ctx, packets, log, func(b []byte, from netip.AddrPort) { taken <- string(b) + " " + from.String() })
+		}()
+		peer := network.Listen("192.0.2.9:4000")
+		_, err := peer.WriteToUDPAddrPort([]byte("hello"), netip.MustParseAddrPort("192.0.2.1:10320"))
+		require.NoError(t, err)
+		begun := time.Now()
+		assert.Equal(t, "hello 192.0.2.9:4000", <-taken)
+		assert.Equal(t, 3*ErrorPause, time.Since(begun))
+		assert.Len(t, book.with("datagram not read", "no buffer space"), 3)
+
+		_, err = peer.WriteToUDPAddrPort(make([]byte, 5000), netip.MustParseAddrPort("192.0.2.1:10320"))
+		require.NoError(t, err)
+		assert.Len(t, <-taken, telegram.MaxLength+1+len(" 192.0.2.9:4000"))
+
+		cancel()
+		require.NoError(t, <-ended)
+	})
+}
+
+func TestTheEndOfTheContextEndsThePauseAfterAnError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var network slavetest.Network
+		packets := &brokenPackets{Socket: network.Listen("192.0.2.1:10320"), errs: make(chan error, 1)}
+		packets.errs <- errors.New("no buffer space available")
+		log, _ := newLog()
+		ctx, cancel := context.WithTimeout(t.Context(), ErrorPause/2)
+		defer cancel()
+		begun := time.Now()
+		require.NoError(t, ReadPackets(ctx, packets, log, nil))
+		assert.Equal(t, ErrorPause/2, time.Since(begun))
+	})
+}
+
+func TestAClosedSocketIsAnErrorUnlessTheContextHasEnded(t *testing.T) {
+	log, _ := newLog()
+	for _, over := range []bool{false, true} {
+		var network slavetest.Network
+		socket := network.Listen("192.0.2.1:10320")
+		require.NoError(t, socket.Close())
+		ctx, cancel := context.WithCancel(context.Background())
+		if over {
+			cancel()
+			require.NoError(t, ReadPackets(ctx, socket, log, nil))
+		} else {
+			require.ErrorIs(t, ReadPackets(ctx, socket, log, nil), net.ErrClosed)
+		}
+		cancel()
+	}
+}
+
+func TestAnAnswerThatIsNotSentIsCounted(t *testing.T) {
+	var network slavetest.Network
+	packets := &brokenPackets{Socket: network.Listen("192.0.2.1:10320"), writeErr: errors.New("operation not permitted")}
+	log, book := newLog()
+	var drops Drops
+	e := &endpoint{packets: packets, log: log, drops: &drops}
+	e.send(telegram.StatusResponse{Host: app01, Control: telegram.Running}, netip.MustParseAddrPort("192.0.2.9:4000"))
+	e.send(telegram.StatusResponse{}, netip.MustParseAddrPort("192.0.2.9:4000"))
+	assert.Equal(t, map[string]uint64{"not sent": 2}, drops.All())
+	assert.Len(t, book.with("response not sent", "to=192.0.2.9:4000"), 2)
+}

@@ -1,0 +1,377 @@
+package slave
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"renraku/telegram"
+)
+
+func TestInquiriesAreAnsweredOnTCPAsOnUDP(t *testing.T) {
+	r := startServer(t)
+	conn := r.connect("127.0.0.1")
+	for _, c := range []struct{ ask, answer []byte }{
+		{sq("app01", 0x0001), sr("app01", 0x0010, "NOT-STARTED", "")},
+		{sq("app01", 0x0004), sr("app01", 0x0020, "NOT-STARTED", "monitoring ended by the manager")},
+		{append(sq("app01", 0x0001), sq("app01", 0x0004)...), sr("app01", 0x0020, "NOT-STARTED", "monitoring ended by the manager")},
+		{append(sq("app02", 0x0001), sq("app01", 0x0002)...), sr("app01", 0x0010, "NOT-STARTED", "")},
+	} {
+		send(t, conn, c.ask)
+		assert.Equal(t, string(c.answer), string(take(t, conn, 196)))
+	}
+	assert.Equal(t, map[string]uint64{"not monitored": 1, "another host": 1}, r.Drops().All())
+}
+
+func TestOrdersAreAnsweredByteForByte(t *testing.T) {
+	r := startServer(t,
+		Process{ID: processID("ONLINE"), Command: sh("echo up"), Status: appStatus("ONLINE")},
+		Process{ID: processID("NIGHTBATCH"), Command: sh("echo no database; exit 3"), Status: appStatus("BATCH"), Failed: appStatus("BATCH-FAILED")},
+		Process{ID: processID("SIXTEEN-BYTES-ID"), Command: sh(""), From: appStatuses("NOT-STARTED")})
+	conn := r.connect("127.0.0.1")
+	order := func(id string) []byte {
+		send(t, conn, xq("app01", 0x0100, id))
+		b := take(t, conn, 212)
+		send(t, conn, xq("app01", 0x0200, id))
+		return b
+	}
+	launched := order("ONLINE")
+	assert.Equal(t, xr("app01", 0x1000, "ONLINE", "ONLINE", "")[:108], launched[:108])
+	assert.Regexp(t, `^ended normally after \d+m?s: up +$`, string(launched[108:]))
+	assert.Equal(t, xr("app01", 0x4000, "ONLINE", "ONLINE", "ONLINE stands already"), order("ONLINE"))
+	assert.Equal(t, xr("app01", 0x2000, "NIGHTBATCH", "BATCH-FAILED", "exit status 3: no database"), order("NIGHTBATCH"))
+	assert.Equal(t, xr("app01", 0x8000, "SIXTEEN-BYTES-ID", "BATCH-FAILED", "not from BATCH-FAILED: it runs from NOT-STARTED"), order("SIXTEEN-BYTES-ID"))
+	assert.Equal(t, xr("app01", 0x8000, "NOPE", "BATCH-FAILED", "no process NOPE in the definition"), order("NOPE"))
+	assert.Equal(t, sr("app01", 0x0010, "BATCH-FAILED", ""), r.ask(sq("app01", 0x0001)))
+
+	r.ask(sq("app01", 0x0004))
+	assert.Equal(t, xr("app01", 0x8000, "NOPE", "BATCH-FAILED", "no monitoring on this server"), order("NOPE"))
+	require.NoError(t, conn.CloseWrite())
+	requireClosed(t, conn)
+	assert.Empty(t, r.Drops().All())
+	assert.Empty(t, r.log.with("not taken"))
+}
+
+func TestAResponseThatIsNotTakenIsLoggedAndTheNextOrderIsServed(t *testing.T) {
+	refused := func(id string) []byte {
+		return xr("app01", 0x8000, id, "NOT-STARTED", "no process "+id+" in the definition")
+	}
+	for name, instead := range map[string][]byte{
+		"no receipt at all":   nil,
+		"of another process":  xq("app01", 0x0200, "OTHER"),
+		"of another host":     xq("app02", 0x0200, "FIRST"),
+		"an inquiry":          sq("app02", 0x0001), // dropped without an answer
+		"a receipt too often": append(xq("app01", 0x0200, "OTHER"), xq("app01", 0x0200, "FIRST")...),
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := startServer(t)
+			conn := r.connect("127.0.0.1")
+			send(t, conn, xq("app01", 0x0100, "FIRST"))
+			assert.Equal(t, refused("FIRST"), take(t, conn, 212))
+			send(t, conn, append(instead, xq("app01", 0x0100, "SECOND")...))
+			assert.Equal(t, refused("SECOND"), take(t, conn, 212))
+			assert.Len(t, r.log.with("response not taken by the manager", "XR REFUSED app01 FIRST"), 1)
+			send(t, conn, xq("app01", 0x0200, "SECOND"))
+			require.NoError(t, conn.CloseWrite())
+			requireClosed(t, conn)
+			assert.Len(t, r.log.with("not taken"), 1)
+		})
+	}
+}
+
+func TestAConnectionThatEndsWithoutAReceiptIsLogged(t *testing.T) {
+	r := startServer(t)
+	conn := r.connect("127.0.0.1")
+	send(t, conn, xq("app01", 0x0100, "FIRST"))
+	take(t, conn, 212)
+	require.NoError(t, conn.CloseWrite())
+	requireClosed(t, conn)
+	assert.Len(t, r.log.with("not taken", "XR REFUSED app01 FIRST", "the connection ended without a receipt"), 1)
+}
+
+func TestWhatIsNotForThisEndClosesTheConnection(t *testing.T) {
+	cases := []struct {
+		name string
+		b    []byte
+		drop string // none: an end between telegrams is no fault
+	}{
+		{"no telegram", make([]byte, 68), "telegram type"},
+		{"another protocol", append([]byte("GET / HTTP/1.1\r\n"), make([]byte, 52)...), "telegram type"},
+		{"a status response", sr("app01", 0x0010, "ONLINE", ""), "telegram type"},
+		{"an execution response", xr("app01", 0x1000, "ONLINE", "ONLINE", ""), "telegram type"},
+		{"a control code that is not the type's", xq("app01", 0x0001, "ONLINE"), "control code"},
+		{"two control bits", xq("app01", 0x0300, "ONLINE"), "control code"},
+		{"no process ID", xq("app01", 0x0100, ""), "process ID"},
+		{"no host name", xq("", 0x0100, "ONLINE"), "host name"},
+		{"an order to another host", xq("app02", 0x0100, "ONLINE"), "another host"},
+		{"cut in the header", xq("app01", 0x0100, "ONLINE")[:67], "cut off"},
+		{"cut after the header", xq("app01", 0x0100, "ONLINE")[:68], "cut off"},
+		{"cut before the last byte", xq("app01", 0x0100, "ONLINE")[:83], "cut off"},
+		{"nothing", nil, ""},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			p, ran := mark(t, Process{ID: processID("ONLINE")})
+			r := startServer(t, p)
+			conn := r.connect("127.0.0.1")
+			send(t, conn, c.b)
+			if c.drop == "cut off" || c.drop == "" {
+				require.NoError(t, conn.CloseWrite())
+			}
+			requireClosed(t, conn)
+			want := map[string]uint64{c.drop: 1}
+			if c.drop == "" {
+				want = map[string]uint64{}
+			}
+			require.NoError(t, r.stop()) // counted when the connection's goroutine has ended
+			assert.Equal(t, want, r.Drops().All())
+			assert.Zero(t, ran())
+		})
+	}
+}
+
+func TestAConnectionFromAnotherAddressIsClosedUnheard(t *testing.T) {
+	p, ran := mark(t, Process{ID: processID("ONLINE")})
+	r := startServer(t, p)
+	conn := r.connect("127.0.0.2")
+	conn.Write(xq("app01", 0x0100, "ONLINE")) // fails where the close comes first
+	requireClosed(t, conn)
+	require.NoError(t, r.stop())
+	assert.Equal(t, map[string]uint64{"unknown address": 1}, r.Drops().All())
+	assert.Zero(t, ran())
+}
+
+func TestAHundredOrdersAtOnceOverTCPRunTheProcessOnce(t *testing.T) {
+	const orders = 100
+	p, ran := mark(t, Process{ID: processID("ONLINE"), Status: appStatus("ONLINE")})
+	r := startServer(t, p)
+	responses := make([][]byte, orders)
+	var all sync.WaitGroup
+	begin := make(chan struct{})
+	for i := range orders {
+		conn := r.connect("127.0.0.1")
+		all.Go(func() {
+			<-begin
+			conn.Write(xq("app01", 0x0100, "ONLINE"))
+			b := make([]byte, 212)
+			if _, err := io.ReadFull(conn, b); err == nil {
+				responses[i] = b
+			}
+			conn.Write(xq("app01", 0x0200, "ONLINE"))
+			conn.CloseWrite()
+			io.Copy(io.Discard, conn) // until the server has read the receipt
+		})
+	}
+	close(begin)
+	all.Wait()
+	outcomes := map[string]int{}
+	for _, b := range responses {
+		require.NotNil(t, b)
+		assert.Equal(t, padded("app01", 64)+"XR", string(b[:66]))
+		outcomes[string(b[66:68])]++
+	}
+	assert.Equal(t, map[string]int{"\x10\x00": 1, "\x40\x00": orders - 1}, outcomes)
+	assert.Equal(t, 1, ran())
+	require.NoError(t, r.stop())
+	assert.Empty(t, r.Drops().All())
+	assert.Empty(t, r.log.with("not taken"))
+}
+
+func TestAnOrderInProgressDoesNotHoldUpInquiriesNorOtherConnections(t *testing.T) {
+	g := newGate(t)
+	r := startServer(t, Process{ID: processID("ONLINE"), Command: g.sh("", ""), Status: appStatus("ONLINE")})
+	first, second := r.connect("127.0.0.1"), r.connect("127.0.0.1")
+	send(t, first, xq("app01", 0x0100, "ONLINE"))
+	g.await(1)
+	assert.Equal(t, sr("app01", 0x0010, "NOT-STARTED", ""), r.ask(sq("app01", 0x0001)))
+	send(t, second, xq("app01", 0x0100, "ONLINE"))
+	assert.Equal(t, xr("app01", 0x4000, "ONLINE", "NOT-STARTED", "")[:108], take(t, second, 212)[:108])
+	send(t, second, xq("app01", 0x0200, "ONLINE"))
+	g.letGo(1)
+	assert.Equal(t, xr("app01", 0x1000, "ONLINE", "ONLINE", "")[:108], take(t, first, 212)[:108])
+}
+
+// queueListener gives the connections and errors of a channel, and net.ErrClosed once it is closed.
+type queueListener struct {
+	conns  chan any
+	closed chan struct{}
+	once   sync.Once
+}
+
+func newQueueListener() *queueListener {
+	return &queueListener{conns: make(chan any), closed: make(chan struct{})}
+}
+
+func (l *queueListener) Accept() (net.Conn, error) {
+	select {
+	case v := <-l.conns:
+		if err, ok := v.(error); ok {
+			return nil, err
+		}
+		return v.(net.Conn), nil
+	case <-l.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l *queueListener) Close() error {
+	l.once.Do(func() { close(l.closed) })
+	return nil
+}
+
+func (l *queueListener) Addr() net.Addr { return &net.TCPAddr{} }
+
+// dial gives the far end of a new connection.
+func (l *queueListener) dial() net.Conn {
+	near, far := net.Pipe()
+	l.conns <- near
+	return far
+}
+
+func admitAll(netip.Addr) Drop { return NoDrop }
+
+func TestOneConnectionTooManyIsClosed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		listener := newQueueListener()
+		log, book := newLog()
+		var drops Drops
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() {
+			ended <- AcceptConnections(ctx, listener, log, admitAll, &drops, func(_ context.Context, conn net.Conn, _ netip.Addr) {
+				conn.Read(make([]byte, 1)) // until the far end closes
+			})
+		}()
+		begun := time.Now()
+		listener.conns <- errors.New("too many open files")
+		conns := make([]net.Conn, MaxConnections)
+		for i := range conns {
+			conns[i] = listener.dial()
+		}
+		assert.Equal(t, ErrorPause, time.Since(begun))
+		assert.Len(t, book.with("connection not accepted", "too many open files"), 1)
+		synctest.Wait()
+		assert.Empty(t, drops.All())
+
+		requireClosed(t, listener.dial())
+		assert.Equal(t, map[string]uint64{"too many connections": 1}, drops.All())
+		conns[0].Close()
+		synctest.Wait()
+		conns[0] = listener.dial() // there is a place again
+		synctest.Wait()
+		assert.Equal(t, map[string]uint64{"too many connections": 1}, drops.All())
+
+		cancel()
+		synctest.Wait()
+		assert.Empty(t, ended, "it waits for the connections")
+		for _, conn := range conns {
+			conn.Close()
+		}
+		require.NoError(t, <-ended)
+	})
+}
+
+// serveOn gives the far end of a connection that a simulation of app1 to app9 serves.
+func serveOn(t *testing.T, ctx context.Context) (net.Conn, *logBook) {
+	s := must(NewSimulation("app", 9))
+	log, book := newLog()
+	near, far := net.Pipe()
+	go func() {
+		(&endpoint{responder: s, log: log, drops: &s.drops}).serveConnection(ctx, near, netip.Addr{})
+		near.Close()
+	}()
+	return far, book
+}
+
+func TestAConnectionIsNotHeldForEver(t *testing.T) {
+	launched := xr("app1", 0x1000, "ONLINE", "ONLINE", "simulated")
+	cases := []struct {
+		name   string
+		talk   func(t *testing.T, conn net.Conn)
+		wait   time.Duration
+		logged string
+	}{
+		{"nothing comes", func(*testing.T, net.Conn) {}, TelegramWait, ""},
+		{"half a telegram comes", func(t *testing.T, conn net.Conn) { send(t, conn, xq("app1", 0x0100, "ONLINE")[:80]) }, TelegramWait, ""},
+		{"nothing comes after a receipt", func(t *testing.T, conn net.Conn) {
+			send(t, conn, xq("app1", 0x0100, "ONLINE"))
+			assert.Equal(t, launched, take(t, conn, 212))
+			send(t, conn, xq("app1", 0x0200, "ONLINE"))
+		}, TelegramWait, ""},
+		{"no receipt comes", func(t *testing.T, conn net.Conn) {
+			send(t, conn, xq("app1", 0x0100, "ONLINE"))
+			assert.Equal(t, launched, take(t, conn, 212))
+		}, ReceiptWait, "response not taken by the manager"},
+		{"the response is not read", func(t *testing.T, conn net.Conn) {
+			send(t, conn, xq("app1", 0x0100, "ONLINE"))
+			time.Sleep(WriteWait)
+			synctest.Wait()
+		}, 0, "connection ended"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				conn, book := serveOn(t, t.Context())
+				c.talk(t, conn)
+				begun := time.Now()
+				requireClosed(t, conn)
+				assert.Equal(t, c.wait, time.Since(begun))
+				warnings := book.with("level=WARN")
+				if c.logged == "" {
+					assert.Empty(t, warnings)
+				} else if assert.Len(t, warnings, 1) {
+					assert.Contains(t, warnings[0], c.logged)
+				}
+			})
+		})
+	}
+}
+
+func TestTheEndOfTheContextEndsAConnectionThatWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		conn, _ := serveOn(t, ctx)
+		synctest.Wait()
+		begun := time.Now()
+		cancel()
+		requireClosed(t, conn)
+		late, _ := serveOn(t, ctx)
+		requireClosed(t, late)
+		assert.Zero(t, time.Since(begun))
+	})
+}
+
+func TestTheAddressOfAPeerHasNoPortAndOneForm(t *testing.T) {
+	listener, err := net.Listen("tcp", "[::]:0")
+	if err != nil {
+		t.Skip("no IPv6 here")
+	}
+	defer listener.Close()
+	conn := must(net.Dial("tcp", "127.0.0.1:"+portOf(listener.Addr())))
+	defer conn.Close()
+	assert.Equal(t, netip.MustParseAddr("127.0.0.1"), remoteAddr(must(listener.Accept())))
+	near, _ := net.Pipe()
+	assert.Zero(t, remoteAddr(near))
+}
+
+func TestAReceiptIsTAKENOfTheSameHostAndProcess(t *testing.T) {
+	x := telegram.ExecutionResponse{Host: app01, Process: processID("P"), Control: telegram.Launched}
+	taken := telegram.ExecutionOrder{Host: app01, Process: processID("P"), Control: telegram.Taken}
+	assert.True(t, isReceipt(taken, &x))
+	launch, otherHost, otherProcess := taken, taken, taken
+	launch.Control = telegram.Launch
+	otherHost.Host = must(telegram.NewHost("app02"))
+	otherProcess.Process = processID("Q")
+	for _, no := range []telegram.Telegram{launch, otherHost, otherProcess, x, telegram.StatusInquiry{Host: app01}, nil} {
+		assert.False(t, isReceipt(no, &x), "%v", no)
+	}
+}

@@ -1,0 +1,258 @@
+package runs
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Command is what the parent of a run is to do.
+type Command struct {
+	Argv       []string // the first is an absolute path
+	Dir        string
+	Env        []string
+	Credential *syscall.Credential // nil: the daemon's own user
+	Timeout    time.Duration       // TERM to the process group then; 0: none
+	Settle     time.Duration       // of type simple: it is up when it has run this long
+	Simple     bool
+}
+
+// MaxCommand is the longest command in bytes as the parent reads it (JSON).
+const MaxCommand = 4 << 20
+
+// The descriptors of a parent, after its standard ones.
+const (
+	fdRecord = 3 + iota // the run's file, for STARTED, LEADER, UP and DONE
+	fdLock              // the lock of the run, for the process too
+	fdOutput            // the captured output
+	fdNotes             // notes for the daemon that launched it
+)
+
+// Notes of a parent, one line each.
+const (
+	noteChanged = "changed"
+	noteTrouble = "trouble: "
+)
+
+// parentName is what a parent is called in the list of processes, before the process ID of the definition.
+const parentName = "renraku-run"
+
+// self is this very program, even where its file has been replaced or removed since its start.
+const self = "/proc/self/exe"
+
+// Errors of Launch.
+var (
+	ErrCommand   = errors.New("command and environment are too long") // longer than MaxCommand
+	ErrUnsettled = errors.New("the run before is not settled")
+	ErrNoParent  = errors.New("this program does not act as the parent of a run")
+)
+
+// Launch writes the intent and, once it is on disk, starts the parent of the run, which starts the process. On an error
+// nothing was started and no intent is left. Settled is the number of the last run of this process that the daemon knows to be
+// in the history; a run that is neither that one nor noted as filed is not overwritten (ErrUnsettled). The caller closes the run.
+func (d *Dir) Launch(intent Intent, c Command, settled uint64) (*Run, error) {
+	if !asked.Load() {
+		return nil, ErrNoParent
+	}
+	text, err := json.Marshal(c)
+	if err != nil {
+		return nil, err
+	}
+	if len(text) > MaxCommand {
+		return nil, ErrCommand
+	}
+	l := launch{dir: d, intent: intent, settled: settled}
+	defer l.close()
+	if err := l.prepare(); err != nil {
+		return nil, fmt.Errorf("prepare the run: %w", plain(err))
+	}
+	if err := l.writeIntent(); err != nil {
+		return nil, fmt.Errorf("write the intent: %w", plain(err))
+	}
+	r, err := l.start(text)
+	if err != nil {
+		l.withdraw()
+		return nil, fmt.Errorf("start the parent of the run: %w", plain(err))
+	}
+	return r, nil
+}
+
+// launch is one launch under way: the files of the run.
+type launch struct {
+	dir    *Dir
+	intent Intent
+	run    uint64
+
+	settled uint64 // the run of this process that the daemon has filed last
+
+	record *os.File // nil once it is the run's
+	lock   *os.File
+	output *os.File
+	path   string // without the suffix
+}
+
+// prepare opens the files of the run and takes its lock. The output of the run before stays until the intent is written.
+func (l *launch) prepare() error {
+	name, ok := fileName(l.intent.Process)
+	if !ok {
+		return fmt.Errorf("process ID %v is no name of a file", l.intent.Process)
+	}
+	l.path = filepath.Join(l.dir.path, name)
+	var err error
+	if l.record, err = l.openRecord(); err != nil {
+		return err
+	}
+	before, ok, err := readRecord(l.record, l.intent.Process)
+	switch {
+	case err != nil:
+		return err
+	case ok && before.Run != l.settled && !before.settled():
+		return ErrUnsettled
+	}
+	l.run = next(before, l.intent.Time)
+	if l.lock, err = os.Open(l.path + recordSuffix); err != nil {
+		return err
+	}
+	if err := lockRun(l.lock, l.run); err != nil {
+		return fmt.Errorf("lock %s: %w", l.record.Name(), err)
+	}
+	l.output, err = os.OpenFile(l.path+outputSuffix+".new", os.O_RDWR|os.O_CREATE|os.O_TRUNC, fileMode)
+	return err
+}
+
+func (l *launch) openRecord() (*os.File, error) {
+	f, err := os.OpenFile(l.path+recordSuffix, os.O_RDWR, 0)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return f, err
+	}
+	f, err = os.OpenFile(l.path+recordSuffix, os.O_RDWR|os.O_CREATE, fileMode)
+	if err != nil {
+		return nil, err
+	}
+	if err := syncDir(l.dir.path); err != nil {
+		f.Close()
+		os.Remove(f.Name()) // or the next launch would take its name for one that is on disk
+		return nil, err
+	}
+	return f, nil
+}
+
+// writeIntent writes all lines of the file, so that no later one can want for space.
+func (l *launch) writeIntent() error {
+	disk := l.dir.disk(l.record)
+	_, err := disk.WriteAt(intentFile(l.run, l.dir.boot, &l.intent), 0)
+	if err == nil {
+		err = disk.sync()
+	}
+	if err == nil {
+		err = os.Rename(l.output.Name(), l.path+outputSuffix)
+	}
+	if err != nil {
+		l.withdraw()
+	}
+	return err
+}
+
+// withdraw takes the intent back, which needs no space. Where even that fails, the next start of the daemon finds a run that was
+// never started.
+func (l *launch) withdraw() { l.record.Truncate(0) }
+
+// start starts the parent and gives it the command.
+func (l *launch) start(command []byte) (*Run, error) {
+	at("intent")
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer null.Close()
+	commandOut, commandIn, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	defer commandOut.Close()
+	notesOut, notesIn, err := os.Pipe()
+	if err != nil {
+		commandIn.Close()
+		return nil, err
+	}
+	defer notesIn.Close()
+	parent, err := os.StartProcess(self, []string{parentName, l.intent.Process.String()}, &os.ProcAttr{
+		Dir:   "/",
+		Env:   append([]string{}, parentEnv...),
+		Files: []*os.File{commandOut, null, null, l.record, l.lock, l.output, notesIn},
+		Sys:   &syscall.SysProcAttr{Setsid: true},
+	})
+	if err != nil {
+		commandIn.Close()
+		notesOut.Close()
+		return nil, err
+	}
+	at("launched")
+	record, _ := parse(l.intent.Process, intentFile(l.run, l.dir.boot, &l.intent))
+	r := newRun(l.dir, l.record, record)
+	r.PID = parent.Pid
+	l.record = nil
+	go func() { // a command longer than a pipe takes must not wait under the caller's lock
+		defer commandIn.Close()
+		commandIn.Write(command)
+	}()
+	go func() {
+		r.follow(notesOut)
+		parent.Wait()
+		close(r.unwatched)
+	}()
+	return r, nil
+}
+
+// close closes what did not become the run's. The lock lives on in the parent.
+func (l *launch) close() {
+	for _, f := range []*os.File{l.record, l.lock, l.output} {
+		if f != nil {
+			f.Close()
+		}
+	}
+}
+
+// follow takes the notes of the parent until its end.
+func (r *Run) follow(notes *os.File) {
+	defer notes.Close()
+	lines := bufio.NewScanner(notes)
+	for lines.Scan() {
+		if trouble, ok := strings.CutPrefix(lines.Text(), noteTrouble); ok {
+			r.setTrouble(trouble)
+		}
+		r.rouse()
+	}
+}
+
+// plain takes the call and the path of this machine's own files off: the reason is what an operator needs.
+func plain(err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return fmt.Errorf("%s: %w", filepath.Base(path.Path), path.Err)
+	}
+	return err
+}
+
+// parentEnv is the environment of parents: empty, except in tests.
+var parentEnv []string
+
+// at is called at each step, so that tests can end the daemon or the parent right there.
+var at = func(step string) {}
+
+// inherit gives the program that is started next a copy of the descriptor, at a number that programs do not use.
+func inherit(f *os.File) error {
+	_, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD, inheritedFrom)
+	return err
+}
+
+const inheritedFrom = 100

@@ -1,0 +1,137 @@
+package slave
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"renraku/telegram"
+)
+
+// Simulation answers as many slaves on one UDP and one TCP port: for load tests, and for trying a definition. It keeps the
+// states of a slave apart for each host, but runs nothing: every order is LAUNCHED, with the process ID as status.
+type Simulation struct {
+	prefix string
+	width  int
+	drops  Drops
+
+	mu    sync.Mutex
+	hosts []simulated
+
+	answers, orders atomic.Uint64
+}
+
+type simulated struct {
+	ended       bool // END was received: answers START and END only
+	application telegram.Status
+}
+
+// MaxSimulated is the largest number of slaves of a simulation.
+const MaxSimulated = 1_000_000
+
+// NewSimulation has the hosts prefix1 to prefixN, zero-padded to the digits of n.
+func NewSimulation(prefix string, n int) (*Simulation, error) {
+	if n < 1 || n > MaxSimulated {
+		return nil, fmt.Errorf("%d slaves: 1 to %d is right", n, MaxSimulated)
+	}
+	s := &Simulation{prefix: prefix, width: len(strconv.Itoa(n)), hosts: make([]simulated, n)}
+	if _, err := telegram.NewHost(s.Host(n - 1)); err != nil {
+		return nil, fmt.Errorf("prefix %q: %w", prefix, err)
+	}
+	for i := range s.hosts {
+		s.hosts[i].application = NotStarted
+	}
+	return s, nil
+}
+
+// Host is the name of slave i, counted from 0.
+func (s *Simulation) Host(i int) string { return fmt.Sprintf("%s%0*d", s.prefix, s.width, i+1) }
+
+// Hosts is the range of the hosts as a definition has it, such as sim[0001-1000].
+func (s *Simulation) Hosts() string {
+	return fmt.Sprintf("%s[%0*d-%d]", s.prefix, s.width, 1, len(s.hosts))
+}
+
+// Answers is how many inquiries were answered, and Orders how many orders.
+func (s *Simulation) Answers() uint64 { return s.answers.Load() }
+
+// Orders is how many orders were answered.
+func (s *Simulation) Orders() uint64 { return s.orders.Load() }
+
+// Drops is what was dropped so far, by reason.
+func (s *Simulation) Drops() *Drops { return &s.drops }
+
+// Serve answers until ctx ends, and closes the sockets.
+func (s *Simulation) Serve(ctx context.Context, packets PacketConn, listener net.Listener, log *slog.Logger) error {
+	defer packets.Close()
+	defer listener.Close()
+	e := &endpoint{responder: s, packets: packets, listener: listener, log: log, drops: &s.drops}
+	return Serve(ctx, func() error { return nil }, e.servePackets, e.serveOrders)
+}
+
+func (s *Simulation) takesFrom(netip.Addr) bool { return true }
+
+func (s *Simulation) answer(q telegram.StatusInquiry) (telegram.StatusResponse, Drop) {
+	i, ok := s.index(q.Host)
+	if !ok {
+		return telegram.StatusResponse{}, DropForeignHost
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	host := &s.hosts[i]
+	r := telegram.StatusResponse{Host: q.Host, Control: telegram.Running, Status: host.application}
+	switch {
+	case q.Control == telegram.End:
+		host.ended = true
+		r.Control = telegram.Stopped
+	case q.Control == telegram.Start:
+		host.ended = false
+	case host.ended:
+		return telegram.StatusResponse{}, DropNotMonitored
+	}
+	s.answers.Add(1)
+	return r, NoDrop
+}
+
+func (s *Simulation) execute(_ context.Context, q telegram.ExecutionOrder) (*response, Drop) {
+	i, ok := s.index(q.Host)
+	if !ok {
+		return nil, DropForeignHost
+	}
+	status, err := telegram.NewStatus(q.Process.String())
+	if err != nil {
+		return nil, DropProcess
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	host := &s.hosts[i]
+	r := telegram.ExecutionResponse{Host: q.Host, Control: telegram.Launched, Process: q.Process}
+	if host.ended {
+		r.Control, r.Text = telegram.Refused, telegram.CutText("no monitoring on this server")
+	} else {
+		host.application = status
+		r.Text = telegram.CutText("simulated")
+	}
+	r.Status = host.application
+	s.orders.Add(1)
+	return &response{r, func(bool) {}}, NoDrop // what is not taken is not delivered again: nothing was run
+}
+
+// index finds which of the slaves has the name.
+func (s *Simulation) index(h telegram.Host) (int, bool) {
+	digits, ok := strings.CutPrefix(h.String(), s.prefix)
+	if !ok || len(digits) != s.width {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(digits, 10, 32)
+	if err != nil || n < 1 || n > uint64(len(s.hosts)) {
+		return 0, false
+	}
+	return int(n - 1), true
+}

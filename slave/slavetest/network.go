@@ -1,0 +1,141 @@
+// Package slavetest is a network of datagrams in memory, for tests that run in testing/synctest: a real socket would stop the
+// bubble's clock.
+package slavetest
+
+import (
+	"net"
+	"net/netip"
+	"os"
+	"sync"
+	"time"
+)
+
+// queueLength is how many datagrams a socket holds; more are lost, as on a real one.
+const queueLength = 4096
+
+// Network carries datagrams between its sockets at once, unless Lose says otherwise. The zero value is ready.
+type Network struct {
+	mu      sync.Mutex
+	sockets map[netip.AddrPort]*Socket
+	lose    func(from, to netip.AddrPort, b []byte) bool
+}
+
+type datagram struct {
+	from netip.AddrPort
+	b    []byte
+}
+
+// Lose has every datagram for which lose is true vanish; nil loses none.
+func (n *Network) Lose(lose func(from, to netip.AddrPort, b []byte) bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.lose = lose
+}
+
+// Listen opens the socket addr, such as 192.0.2.1:10320.
+func (n *Network) Listen(addr string) *Socket {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	s := &Socket{network: n, addr: netip.MustParseAddrPort(addr), queue: make(chan datagram, queueLength), closed: make(chan struct{})}
+	s.wake = make(chan struct{})
+	if n.sockets == nil {
+		n.sockets = map[netip.AddrPort]*Socket{}
+	}
+	n.sockets[s.addr] = s
+	return s
+}
+
+func (n *Network) carry(from, to netip.AddrPort, b []byte) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	s := n.sockets[to]
+	if s == nil || n.lose != nil && n.lose(from, to, b) {
+		return
+	}
+	select {
+	case s.queue <- datagram{from, append([]byte(nil), b...)}:
+	default:
+	}
+}
+
+// Socket is one end; it has the methods of a *net.UDPConn that the project uses.
+type Socket struct {
+	network *Network
+	addr    netip.AddrPort
+	queue   chan datagram
+
+	mu       sync.Mutex
+	deadline time.Time
+	wake     chan struct{} // closed and replaced when the deadline changes
+	shut     bool
+	closed   chan struct{}
+}
+
+// ReadFromUDPAddrPort waits for a datagram, the deadline or Close.
+func (s *Socket) ReadFromUDPAddrPort(b []byte) (int, netip.AddrPort, error) {
+	for {
+		s.mu.Lock()
+		deadline, wake := s.deadline, s.wake
+		s.mu.Unlock()
+		var over <-chan time.Time
+		if !deadline.IsZero() {
+			left := time.Until(deadline)
+			if left <= 0 {
+				return 0, netip.AddrPort{}, os.ErrDeadlineExceeded
+			}
+			timer := time.NewTimer(left)
+			defer timer.Stop()
+			over = timer.C
+		}
+		select {
+		case d := <-s.queue:
+			return copy(b, d.b), d.from, nil
+		case <-s.closed:
+			return 0, netip.AddrPort{}, net.ErrClosed
+		case <-over:
+			return 0, netip.AddrPort{}, os.ErrDeadlineExceeded
+		case <-wake:
+		}
+	}
+}
+
+// WriteToUDPAddrPort never waits.
+func (s *Socket) WriteToUDPAddrPort(b []byte, to netip.AddrPort) (int, error) {
+	select {
+	case <-s.closed:
+		return 0, net.ErrClosed
+	default:
+	}
+	s.network.carry(s.addr, to, b)
+	return len(b), nil
+}
+
+// SetReadDeadline also counts for a read that waits already.
+func (s *Socket) SetReadDeadline(t time.Time) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.deadline = t
+	close(s.wake)
+	s.wake = make(chan struct{})
+	return nil
+}
+
+// LocalAddr is the address given to Listen.
+func (s *Socket) LocalAddr() net.Addr { return net.UDPAddrFromAddrPort(s.addr) }
+
+// Close takes the socket off the network.
+func (s *Socket) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.shut {
+		return net.ErrClosed
+	}
+	s.shut = true
+	close(s.closed)
+	s.network.mu.Lock()
+	defer s.network.mu.Unlock()
+	if s.network.sockets[s.addr] == s {
+		delete(s.network.sockets, s.addr)
+	}
+	return nil
+}
