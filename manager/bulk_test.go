@@ -1,0 +1,169 @@
+package manager
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+
+	"renraku/contactfile"
+	"renraku/slave"
+	"renraku/telegram"
+)
+
+// How the slaves of a bulk order behave, in turn.
+const (
+	runsIt = iota
+	refusesIt
+	neverAnswersIt
+	closesOnIt
+	noConnection // answers inquiries only
+	saysStopped  // to each inquiry
+	neverAnswers // not even an inquiry
+	behaviours
+)
+
+// bulkSlaves are n slaves at two addresses: at one nobody takes orders.
+type bulkSlaves struct {
+	t      *testing.T
+	hosts  []telegram.Host
+	number map[telegram.Host]int
+}
+
+func newBulkSlaves(t *testing.T, n int) (*bulkSlaves, []Slave) {
+	b := &bulkSlaves{t: t, number: map[telegram.Host]int{}}
+	packets, listener, addr := sockets(t, "127.0.0.1")
+	deafPackets, deafListener, deaf := sockets(t, "127.0.0.1")
+	deafListener.Close()
+	var slaves []Slave
+	for i := range n {
+		s := Slave{Host: hostNumber(t, i), Address: address(t, addr), Interval: time.Hour, Timeout: time.Second, Retries: 1}
+		if i%behaviours == noConnection {
+			s.Address = address(t, deaf)
+		}
+		b.hosts = append(b.hosts, s.Host)
+		b.number[s.Host] = i
+		slaves = append(slaves, s)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan struct{}, 3)
+	go func() { b.answerInquiries(packets); ended <- struct{}{} }()
+	go func() { b.answerInquiries(deafPackets); ended <- struct{}{} }()
+	go func() {
+		everyone := func(netip.Addr) slave.Drop { return slave.NoDrop }
+		slave.AcceptConnections(ctx, listener, quiet(), everyone, &slave.Drops{}, b.answerOrder)
+		ended <- struct{}{}
+	}()
+	t.Cleanup(func() {
+		stop()
+		packets.Close()
+		deafPackets.Close()
+		for range cap(ended) {
+			<-ended
+		}
+	})
+	return b, slaves
+}
+
+func (b *bulkSlaves) behaviour(h telegram.Host) int { return b.number[h] % behaviours }
+
+func (b *bulkSlaves) answerInquiries(packets *net.UDPConn) {
+	buf := make([]byte, telegram.MaxLength)
+	for {
+		n, from, err := packets.ReadFromUDPAddrPort(buf)
+		if err != nil {
+			return
+		}
+		q, err := telegram.DecodeStatusInquiry(buf[:n])
+		if !assert.NoError(b.t, err) || b.behaviour(q.Host) == neverAnswers {
+			continue
+		}
+		r := telegram.StatusResponse{Host: q.Host, Control: telegram.Running, Status: slave.NotStarted}
+		if b.behaviour(q.Host) == saysStopped {
+			r.Control = telegram.Stopped
+		}
+		packets.WriteToUDPAddrPort(encoded(b.t, r), from)
+	}
+}
+
+func (b *bulkSlaves) answerOrder(ctx context.Context, conn net.Conn, _ netip.Addr) {
+	defer context.AfterFunc(ctx, func() { conn.Close() })()
+	reader := telegram.NewReader(conn)
+	got, err := reader.Read()
+	if err != nil {
+		return
+	}
+	q := got.(telegram.ExecutionOrder)
+	x := telegram.ExecutionResponse{Host: q.Host, Control: telegram.Launched, Process: q.Process, Status: status(b.t, contactfile.Batch)}
+	switch b.behaviour(q.Host) {
+	case closesOnIt:
+		return
+	case neverAnswersIt:
+		reader.Read()
+		return
+	case refusesIt:
+		x.Control, x.Status = telegram.Refused, slave.NotStarted
+	}
+	telegram.Write(conn, x)
+	reader.Read()
+}
+
+func TestBulkOrderOfAThousandGivesEachServersRowInTime(t *testing.T) {
+	const n = 1000
+	const timeout, more = time.Second, 3 * time.Second
+	b, slaves := newBulkSlaves(t, n)
+	packets, listener, _ := sockets(t, "127.0.0.1")
+	file, path := contact(t)
+	dir := t.TempDir()
+	batch := slave.Process{ID: process(t, "BATCH"), Command: []string{"/bin/true"}, Status: status(t, contactfile.Batch), Timeout: timeout}
+	s := NewServer(Config{Host: host(t, "mgr01"), Slaves: slaves, Processes: []slave.Process{batch}, Records: recordsIn(t, dir), Log: quiet()},
+		file, packets, listener)
+	s.execution.courier.more = more
+	ctx, kill := context.WithCancelCause(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	defer func() { // those that answer nothing would be told END for long
+		kill(slave.ErrKilled)
+		assert.NoError(t, <-done)
+	}()
+	want := []string{"mgr01 RUNNING NOT-STARTED"}
+	for i, h := range b.hosts {
+		operating := contactfile.Running
+		if i%behaviours >= saysStopped {
+			operating = contactfile.Stopped
+		}
+		want = append(want, fmt.Sprintf("%v %s NOT-STARTED", h, operating))
+	}
+	eventually(t, path, want...)
+
+	outcomes := [behaviours]string{runsIt: "LAUNCHED BATCH", refusesIt: "REFUSED NOT-STARTED", neverAnswersIt: "UNKNOWN NOT-STARTED",
+		closesOnIt: "UNKNOWN NOT-STARTED", noConnection: "UNREACHABLE NOT-STARTED", saysStopped: "SKIPPED NOT-STARTED", neverAnswers: "SKIPPED NOT-STARTED"}
+	rows := map[telegram.Host]int{}
+	var inRows []string
+	start := time.Now()
+	s.Execution().Order(t.Context(), slave.Order{Process: batch.ID, Trigger: slave.ByTime}, b.hosts, func(r slave.Result) {
+		rows[r.Host]++
+		assert.Equal(t, outcomes[b.behaviour(r.Host)], fmt.Sprintf("%s %v", r.Outcome, r.Application), "%v: %s", r.Host, r.Text)
+		record := r.Record()
+		inRows = append(inRows, fmt.Sprintf("%s %s %s %s %s: %s", record.Host, record.Process, record.Trigger, record.Outcome, record.Application, record.Text))
+	})
+	took := time.Since(start)
+	assert.Less(t, took, timeout+more+2*time.Second)
+	t.Logf("%d rows in %v", len(inRows), took)
+	assert.Len(t, inRows, n)
+	assert.Len(t, rows, n)
+	inHistory := historyIn(t, dir)
+	for i := range inRows {
+		inRows[i] = strings.TrimSuffix(inRows[i], ": ")
+	}
+	slices.Sort(inRows)
+	slices.Sort(inHistory)
+	assert.Equal(t, inRows, inHistory, "one record each")
+	assert.Zero(t, s.targets.journal.slots, "no order is without an outcome")
+}

@@ -1,0 +1,27 @@
+// Package manager is the managing server (100): it knows whether every server is up and in which phase its applications are,
+// and orders processing on all of them.
+//
+// The files, and what each owns:
+//
+//   - status.go: StatusControl (110), steps 13–30: begins monitoring, judges answers and silence.
+//   - end.go: the end of monitoring, steps 25–27.
+//   - packets.go: its UDP end (140): sends what is due, reads what comes.
+//   - monitor.go: one slave's monitor (15, 16, 18–24, 28–30), pure: it takes the time and says what is to be done.
+//   - schedule.go: which monitor is due next.
+//   - management.go: one slave's management process (17): the update of fields 132 and 133; the events, told in their order.
+//   - reload.go: another server definition (SIGHUP): slaves that stay, appear and go; who has which record and address.
+//   - execution.go: ExecutionControl (120), steps 50–60 and 62: the check (54), one order for each target, the outcome.
+//   - order.go: one order on its TCP connection (55–57, 62).
+//   - responses.go: the XR that a slave delivers by itself, and the receipt of every XR.
+//   - targets.go: what is known of the orders for each target: the one in progress, the last response; each outcome on its way to
+//     the history, and orders that are given up. restore.go: the same as an earlier daemon left it.
+//   - journal.go: the orders without an outcome, on disk.
+//   - resolve.go: names in slaves' addresses. sayonce.go: log lines about a host that are not repeated.
+//   - redefine.go: what the operator and a reload change. server.go: Server, which puts all of this together; the manager's own record is served by a slave.ExecutionControl.
+//
+// Who owns what: Server.Run owns the goroutines and ends after them: one that inquires, one that reads answers, one for each
+// connection. There is none for a slave. StatusControl has one mutex over all monitors, and holds it while it writes a
+// record, so that the file and the monitors never disagree; SetSlaves alone changes which monitors there are; no system call on a socket is made under it. Each target has a mutex of
+// its own, held while an outcome is written to the history; the mutex of StatusControl may be taken under it, not the other way
+// round.
+package manager

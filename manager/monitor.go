@@ -1,0 +1,269 @@
+package manager
+
+import (
+	"time"
+
+	"renraku/contactfile"
+	"renraku/slave"
+	"renraku/telegram"
+)
+
+// lateness is how late the manager may be itself before it stops to take the time that passed for a slave's silence: after a
+// pause, what is in the socket's buffer has to be read before anyone is judged.
+const lateness = 20 * time.Millisecond
+
+// monitor is one slave's monitor (15). It is pure: it takes the time, changes itself, and says what is to be done.
+type monitor struct {
+	host    telegram.Host // (16), with the three that follow
+	name    string
+	address *slave.Address
+	record  int // of the contact file
+
+	interval time.Duration
+	timeout  time.Duration // response wait
+	retries  int
+
+	slot       time.Time // when its next regular inquiry is due
+	due        time.Time // when expire is to be called: the slot, or the end of the response wait
+	waiting    bool      // an inquiry is outstanding (19, 21)
+	asked      time.Time // the first inquiry of this round
+	attempts   int       // inquiries of this round
+	renewed    bool      // the response wait was begun anew, since the manager was late itself
+	greeted    bool      // START has been answered since the last STOPPED
+	running    bool      // as judged
+	judged     bool      // there was a judgement since monitoring began
+	management *management
+
+	application telegram.Status // field 133 as last known
+	executed    time.Time       // when an XR last said what field 133 is
+
+	ending  bool // END is being told (25)
+	leaving bool // since the definition does not have the slave any more
+	ended   bool // END was answered, or nobody is there to answer it
+
+	place int // in the schedule
+}
+
+// newMonitor is the monitor of a slave that nothing is known of yet; it has no record.
+func newMonitor(sl *Slave) *monitor {
+	return &monitor{
+		host: sl.Host, name: sl.Host.String(), address: sl.Address,
+		interval: sl.Interval, timeout: sl.Timeout, retries: sl.Retries,
+		application: slave.NotStarted,
+	}
+}
+
+// known is the slave's contact record with what is known of it.
+func (m *monitor) known(now time.Time) contactfile.Record {
+	operating := contactfile.Stopped
+	if m.running {
+		operating = contactfile.Running
+	}
+	return contactfile.Record{Host: m.name, Operating: operating, Application: m.application.String(), Since: now}
+}
+
+// distrust has the next answer compared with the contact file itself, which has been created again.
+func (m *monitor) distrust() {
+	if m.management != nil {
+		m.management.written = false
+	}
+}
+
+// step is what is to be done when a monitor is due.
+type step int
+
+const (
+	wait    step = iota
+	inquire      // send an inquiry with control()
+	silent       // no answer to any attempt (23)
+)
+
+// begin sets the monitor to the start of monitoring: first asked at first, and then at slot and every interval after it.
+func (m *monitor) begin(first, slot time.Time) {
+	m.slot, m.due = slot, first
+	m.waiting, m.attempts, m.renewed = false, 0, false
+	m.greeted, m.running, m.judged = false, false, false
+	m.ending, m.ended = false, false
+}
+
+// applicationOf is the status of an answer where it counts for field 133: not where an XR has come since the inquiry was sent.
+func (m *monitor) applicationOf(r *telegram.StatusResponse) *telegram.Status {
+	if !m.asked.After(m.executed) {
+		return nil
+	}
+	return &r.Status
+}
+
+// learn keeps field 133 as it is now known, and says whether that is news; nil is none.
+func (m *monitor) learn(application *telegram.Status) bool {
+	if application == nil || *application == m.application {
+		return false
+	}
+	m.application = *application
+	return true
+}
+
+// beginEnd has END told from first on (25), as often as it takes.
+func (m *monitor) beginEnd(first time.Time) {
+	m.ending = true
+	m.waiting = false
+	m.due = first
+}
+
+// leave has END told once, at the given time, to a slave that the definition does not have any more.
+func (m *monitor) leave(at time.Time) {
+	m.leaving = true
+	m.beginEnd(at)
+}
+
+// redefine has the monitor go by other control data from now on (16), as slave i of n. A slave is not asked later than before
+// for it, and no later than the new interval says; an outstanding inquiry has the new response wait.
+func (m *monitor) redefine(now time.Time, sl *Slave, i, n int) {
+	if sl.Interval != m.interval {
+		m.slot = now.Add(sl.Interval * time.Duration(i) / time.Duration(n))
+		if !m.waiting {
+			m.due = earlier(m.due, m.slot)
+		}
+	}
+	if m.waiting {
+		m.due = earlier(m.due.Add(max(sl.Timeout-m.timeout, 0)), now.Add(sl.Timeout))
+	}
+	m.interval, m.timeout, m.retries = sl.Interval, sl.Timeout, sl.Retries
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// move has the slave asked at another address. Where it is being asked, or does not run, a new round begins there at the time
+// given. A name that is not looked up yet gets some time for that, so that nobody is judged meanwhile.
+func (m *monitor) move(to *slave.Address, now, again time.Time) (asks bool) {
+	m.address = to
+	asks = m.waiting || !m.running
+	if asks {
+		m.waiting = false
+		m.due = again
+	}
+	if _, ok := to.AddrPort(); !ok {
+		if known := now.Add(resolveWait); m.due.Before(known) {
+			m.due = known
+		}
+	}
+	return asks
+}
+
+// excuse takes the time from since to now for the manager's own lateness: an answer that came meanwhile is not read yet.
+func (m *monitor) excuse(since, now time.Time) {
+	if m.waiting && !m.renewed && !m.due.Before(since) && !m.due.After(now) {
+		m.renew(now)
+	}
+}
+
+func (m *monitor) renew(now time.Time) {
+	m.renewed = true
+	m.due = now.Add(m.timeout)
+}
+
+// expire is called when the monitor is due.
+func (m *monitor) expire(now time.Time) step {
+	if m.leaving {
+		m.ended = true
+		return inquire
+	}
+	if !m.waiting { // its time has come (18)
+		m.asked, m.attempts = now, 0
+		m.skipPastSlots(now)
+		return m.attempt(now)
+	}
+	if !m.renewed && now.Sub(m.due) > lateness {
+		m.renew(now)
+		return wait
+	}
+	if m.attempts <= m.allowedRetries() { // (22)
+		return m.attempt(now)
+	}
+	m.endRound(now)
+	m.greeted = false
+	return silent
+}
+
+// control is the control code of the next inquiry: START until the first answer and after every STOPPED.
+func (m *monitor) control() telegram.Control {
+	switch {
+	case m.ending:
+		return telegram.End
+	case !m.greeted:
+		return telegram.Start
+	}
+	return telegram.Check
+}
+
+// verdict is what an answer means.
+type verdict int
+
+const (
+	unasked verdict = iota // RUNNING without an inquiry, or at the end of monitoring: nothing changes
+	hint                   // unasked RUNNING of a stopped slave: ask it at once
+	isRunning
+	isStopped
+)
+
+// answer takes the control code of a response of this slave (20, 21, 23).
+func (m *monitor) answer(now time.Time, c telegram.Control) verdict {
+	if c == telegram.Stopped {
+		m.endRound(now)
+		m.greeted = false
+		m.ended = m.ending
+		return isStopped
+	}
+	switch {
+	case m.ending:
+		return unasked
+	case m.waiting:
+		m.endRound(now)
+		m.greeted = true
+		return isRunning
+	case m.running:
+		return unasked
+	}
+	m.due = now
+	return hint
+}
+
+// judge keeps the judgement and says whether it is news.
+func (m *monitor) judge(running bool) bool {
+	news := m.running != running || !m.judged
+	m.running, m.judged = running, true
+	return news
+}
+
+func (m *monitor) attempt(now time.Time) step {
+	m.attempts++
+	m.waiting, m.renewed = true, false
+	m.due = now.Add(m.timeout)
+	return inquire
+}
+
+// allowedRetries: a stopped slave is asked once at each interval (24, 28), and told END once.
+func (m *monitor) allowedRetries() int {
+	if m.judged && !m.running {
+		return 0
+	}
+	return m.retries
+}
+
+func (m *monitor) endRound(now time.Time) {
+	m.waiting = false
+	m.skipPastSlots(now)
+	m.due = m.slot
+}
+
+// skipPastSlots keeps the slots where they are, so that the monitors stay spread over the interval.
+func (m *monitor) skipPastSlots(now time.Time) {
+	if late := now.Sub(m.slot); late >= 0 {
+		m.slot = m.slot.Add((late/m.interval + 1) * m.interval)
+	}
+}

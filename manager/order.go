@@ -1,0 +1,167 @@
+package manager
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"time"
+
+	"renraku/slave"
+	"renraku/telegram"
+)
+
+const (
+	maxDials     = 256              // connections that are being made at once
+	dialWait     = 5 * time.Second  // for a connection
+	responseMore = 10 * time.Second // beyond the process's timeout, for the XR
+)
+
+// notSent begins the text of the FAILED of an order that could not be noted and so was not sent; a slave's does not begin so.
+const notSent = "not sent: "
+
+// courier carries orders to slaves on TCP (55–57) and takes their responses (62).
+type courier struct {
+	dialTo    func(ctx context.Context, network, address string) (net.Conn, error)
+	dials     chan struct{}
+	addresses func(telegram.Host) *slave.Address
+	targets   *targets
+	responses *responses
+	more      time.Duration // beyond the process's timeout, for the XR
+	log       *slog.Logger
+}
+
+// order sends one order and waits for its response. Where it was sent, the result stands in the history or is left to it; what it
+// cannot say for sure is then UNKNOWN, and the order is never sent again by itself.
+func (c *courier) order(ctx context.Context, e *entry, t target, trigger slave.Trigger, timeout time.Duration) (
+	r slave.Result, sent bool) {
+	nothing := slave.Result{Host: t.host, Process: t.process, Trigger: trigger}
+	conn, err := c.dial(ctx, t.host)
+	if err != nil {
+		nothing.Outcome, nothing.Text, nothing.Time = slave.Unreachable, plainNetworkError(err), now()
+		return nothing, false
+	}
+	defer conn.Close()
+	defer context.AfterFunc(ctx, func() { conn.SetReadDeadline(time.Unix(1, 0)) })()
+	wait := timeout
+	if timeout > 0 {
+		wait += c.more
+	}
+	s, err := c.targets.send(e, t, trigger, wait)
+	if err != nil {
+		nothing.Outcome, nothing.Text, nothing.Time = slave.Failed, notSent+err.Error(), now()
+		return nothing, false
+	}
+	r, err = c.converse(ctx, conn, s, wait)
+	switch {
+	case err == nil:
+		return r, true
+	case ctx.Err() != nil:
+		return c.targets.abandon(s), true
+	}
+	return c.targets.giveUp(s, whyNoResponse(err)), true
+}
+
+// converse writes the order and takes what comes until its response.
+func (c *courier) converse(ctx context.Context, conn net.Conn, s *sentOrder, wait time.Duration) (slave.Result, error) {
+	conn.SetWriteDeadline(time.Now().Add(slave.WriteWait))
+	err := telegram.Write(conn, telegram.ExecutionOrder{Host: s.host, Control: telegram.Launch, Process: s.process})
+	if err != nil {
+		return slave.Result{}, err
+	}
+	if wait > 0 {
+		conn.SetReadDeadline(time.Now().Add(wait))
+	}
+	if ctx.Err() != nil {
+		return slave.Result{}, ctx.Err()
+	}
+	return c.awaitResponse(conn, s)
+}
+
+// awaitResponse takes responses until the one to this order comes; a report of an earlier run's end may come before it.
+func (c *courier) awaitResponse(conn net.Conn, s *sentOrder) (slave.Result, error) {
+	reader := telegram.NewReader(conn)
+	for {
+		got, err := reader.Read()
+		if err != nil {
+			return slave.Result{}, err
+		}
+		x, ok := got.(telegram.ExecutionResponse)
+		if !ok || x.Host != s.host || x.Process != s.process {
+			return slave.Result{}, fmt.Errorf("%v came instead", got)
+		}
+		r, err := c.responses.take(&x, s)
+		if err == nil {
+			if err := sendReceipt(conn, &x); err != nil {
+				c.log.Warn("receipt not sent", "response", x.String(), "error", err)
+			}
+		}
+		if s.isDone() {
+			return r, nil
+		}
+		if err != nil {
+			return slave.Result{}, err
+		}
+	}
+}
+
+func (c *courier) dial(ctx context.Context, host telegram.Host) (net.Conn, error) {
+	address := c.addresses(host)
+	if address == nil { // since the check
+		return nil, errors.New("the definition does not have the server any more")
+	}
+	to, ok := address.AddrPort()
+	if !ok {
+		return nil, fmt.Errorf("address %v is not resolved", address)
+	}
+	c.dials <- struct{}{}
+	defer func() { <-c.dials }()
+	ctx, cancel := context.WithTimeout(ctx, dialWait)
+	defer cancel()
+	return c.dialTo(ctx, "tcp", to.String())
+}
+
+// sendReceipt says that the manager has the response: XQ TAKEN of the same host and process.
+func sendReceipt(conn net.Conn, x *telegram.ExecutionResponse) error {
+	conn.SetWriteDeadline(time.Now().Add(slave.WriteWait))
+	return telegram.Write(conn, telegram.ExecutionOrder{Host: x.Host, Control: telegram.Taken, Process: x.Process})
+}
+
+// plainNetworkError is the reason without the words of Go's network package.
+func plainNetworkError(err error) string {
+	var op *net.OpError
+	if errors.As(err, &op) {
+		reason := op.Err.Error()
+		if op.Timeout() {
+			reason = fmt.Sprintf("no connection within %v", dialWait)
+		}
+		var call *os.SyscallError
+		if errors.As(op.Err, &call) {
+			reason = call.Err.Error()
+		}
+		if op.Addr != nil {
+			return fmt.Sprintf("%v: %s", op.Addr, reason)
+		}
+		return reason
+	}
+	return err.Error()
+}
+
+// daemonEnded is why a result is not known to a daemon that did not stay for it.
+const daemonEnded = "the daemon was ended meanwhile"
+
+// timeIsOver is why a result is not known for which the manager waited long enough.
+const timeIsOver = "the time for it is over"
+
+func whyNoResponse(err error) string {
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return timeIsOver
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return "the slave closed the connection"
+	}
+	return plainNetworkError(err)
+}

@@ -1,0 +1,98 @@
+package manager
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"time"
+
+	"renraku/slave"
+	"renraku/telegram"
+)
+
+// responses takes XR, on an order's own connection or delivered by the slave, and gives the receipt for each.
+type responses struct {
+	status  *StatusControl
+	targets *targets
+	drops   *slave.Drops
+	tell    func(event string)
+	log     *slog.Logger
+	untaken *sayOnce
+}
+
+func newResponses(k *targets, tell func(event string), drops *slave.Drops) *responses {
+	if tell == nil {
+		tell = func(string) {}
+	}
+	return &responses{status: k.status, targets: k, drops: drops, tell: tell, log: k.log,
+		untaken: newSayOnce(k.log, "response not taken", "responses taken again")}
+}
+
+// take takes a response: it is recorded, and field 133 follows it (59). One that comes again is taken again and changes nothing.
+// Where there is an error, the response may have no receipt, so that the slave delivers it again. own is the order on whose
+// connection it came, or nil.
+func (r *responses) take(x *telegram.ExecutionResponse, own *sentOrder) (slave.Result, error) {
+	result, fresh, err := r.targets.take(x, own)
+	r.untaken.say(x.Host.String(), err)
+	if fresh {
+		result.Log(r.log)
+		p := r.targets.defined.process(x.Process)
+		if event := result.Event(p != nil && p.Type == slave.Simple); event != "" {
+			r.tell(event)
+		}
+	}
+	return result, err
+}
+
+// serveConnection takes the responses that a slave delivers by itself, one after the other. Anything else ends the
+// connection: the manager answers no inquiry and takes no order.
+func (r *responses) serveConnection(ctx context.Context, conn net.Conn, from netip.Addr) {
+	defer context.AfterFunc(ctx, func() { conn.SetReadDeadline(time.Unix(1, 0)) })()
+	reader := telegram.NewReader(conn)
+	for {
+		conn.SetReadDeadline(time.Now().Add(slave.TelegramWait))
+		if ctx.Err() != nil {
+			return
+		}
+		t, err := reader.Read()
+		var field *telegram.FieldError
+		if errors.As(err, &field) || errors.Is(err, io.ErrUnexpectedEOF) {
+			r.drops.Count(slave.DropOf(err))
+		}
+		if err != nil {
+			return
+		}
+		if !r.serveTelegram(conn, from, t) {
+			return
+		}
+	}
+}
+
+// serveTelegram says whether the connection goes on.
+func (r *responses) serveTelegram(conn net.Conn, from netip.Addr, t telegram.Telegram) bool {
+	x, ok := t.(telegram.ExecutionResponse)
+	if !ok {
+		r.drops.Count(slave.DropType)
+		return false
+	}
+	address := r.status.addressOf(x.Host)
+	switch {
+	case address == nil:
+		r.drops.Count(slave.DropForeignHost)
+		return false
+	case !address.Is(from):
+		r.drops.Count(slave.DropAddress)
+		return false
+	}
+	if _, err := r.take(&x, nil); err != nil {
+		return false
+	}
+	if err := sendReceipt(conn, &x); err != nil {
+		r.log.Warn("receipt not sent", "response", x.String(), "error", err)
+		return false
+	}
+	return true
+}

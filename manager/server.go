@@ -1,0 +1,173 @@
+package manager
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/netip"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"renraku/contactfile"
+	"renraku/slave"
+	"renraku/telegram"
+)
+
+// endWait is the time for the answers to END.
+const endWait = 30 * time.Second
+
+// Slave is one slave of the server definition, with its control data (16).
+type Slave struct {
+	Host     telegram.Host
+	Address  *slave.Address
+	Interval time.Duration
+	Timeout  time.Duration // response wait
+	Retries  int
+}
+
+// Config is what the manager has to know.
+type Config struct {
+	Host      telegram.Host
+	Slaves    []Slave // in definition order
+	Processes []slave.Process
+	Records   *slave.Records     // of the manager's own server, and the history of all orders; they stay the caller's
+	Tell      func(event string) // takes the daemon's own events for the triggers, and never waits; nil: nobody does
+	Log       *slog.Logger
+}
+
+// Server is the managing server (100).
+type Server struct {
+	cfg       Config
+	packets   slave.PacketConn
+	listener  net.Listener
+	status    *StatusControl
+	own       *slave.ExecutionControl
+	execution *ExecutionControl
+	targets   *targets
+	responses *responses
+	drops     slave.Drops
+
+	unopened error // of the journal of orders
+}
+
+// NewServer is a manager on its own contact file, records and sockets, which takes up the orders that an earlier daemon left.
+// File and records stay the caller's; Run closes the sockets. Orders leave from the listener's address, which is the one that
+// slaves take them from.
+func NewServer(cfg Config, file *contactfile.File, packets slave.PacketConn, listener net.Listener) *Server {
+	s := &Server{cfg: cfg, packets: packets, listener: listener}
+	own := slave.NewOwnRecord(cfg.Host, file, 0)
+	own.Remember(cfg.Records.Memory)
+	own.Tell(cfg.Tell)
+	s.own = slave.NewExecutionControl(slave.ExecutionConfig{
+		Host: cfg.Host, Own: own, Processes: cfg.Processes, Records: cfg.Records, Tell: cfg.Tell, Log: cfg.Log})
+	s.status = NewStatusControl(own, cfg.Slaves, file, packets, cfg.Log, &s.drops)
+	s.status.Tell(cfg.Tell)
+	s.takeUpOrders(file)
+	s.responses = newResponses(s.targets, cfg.Tell, &s.drops)
+	c := &courier{
+		dialTo:    (&net.Dialer{LocalAddr: slave.LocalAddr(listener.Addr()), Control: portAtConnect}).DialContext,
+		dials:     make(chan struct{}, maxDials),
+		addresses: s.status.addressOf,
+		targets:   s.targets,
+		responses: s.responses,
+		more:      responseMore,
+		log:       cfg.Log,
+	}
+	s.execution = newExecutionControl(cfg.Host, s.own, c, cfg.Log)
+	return s
+}
+
+// takeUpOrders opens the journal of orders. Where that fails, Run says so, and nothing is ordered.
+func (s *Server) takeUpOrders(file *contactfile.File) {
+	j, left, damaged, err := openJournal(s.cfg.Records.Runs.Path())
+	if err != nil {
+		s.unopened = err
+		j = &journal{}
+	}
+	if damaged > 0 {
+		s.cfg.Log.Warn("damaged lines of the journal of orders left out", "file", ordersFile, "lines", damaged)
+	}
+	defined := &definitions{}
+	defined.all.Store(&s.cfg.Processes)
+	s.targets = newTargets(&s.cfg, j, s.status, file, defined)
+	s.targets.restore(left)
+}
+
+// portAtConnect has the system choose the local port when it knows the peer. Otherwise bind takes one port for each order
+// for itself, and a bulk order ends when the range of ephemeral ports (some 28,000, each for a minute longer) does.
+func portAtConnect(_, _ string, c syscall.RawConn) error {
+	return c.Control(func(fd uintptr) { // where the kernel does not know the option, orders still go out
+		unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1)
+	})
+}
+
+// Run begins monitoring and serves until ctx ends; then every slave is told END, the contact file is cleared, and processes
+// in progress are waited for a short while. The error is a socket's or the contact file's. Where the cause of ctx's end is
+// slave.ErrKilled, nobody is told anything and the file is left as it is.
+func (s *Server) Run(ctx context.Context) error {
+	defer s.packets.Close()
+	defer s.listener.Close()
+	defer s.targets.journal.close()
+	defer s.own.Stop()
+	if s.unopened != nil {
+		return s.unopened
+	}
+	s.own.Recover() // before Begin: without monitoring, nothing is ordered
+	if err := s.status.Begin(); err != nil {
+		return err
+	}
+	return slave.Serve(ctx, s.shutDown, s.status.Serve, s.serveResponses, s.targets.keepDeadlines, s.status.keepResolved, s.reportDrops)
+}
+
+func (s *Server) reportDrops(ctx context.Context) error {
+	s.drops.Report(ctx, s.cfg.Log)
+	return nil
+}
+
+func (s *Server) shutDown() error {
+	err := s.End(context.Background())
+	var unanswered *UnansweredError
+	if errors.As(err, &unanswered) { // the log has said it, and the daemon ends all the same
+		err = nil
+	}
+	s.own.ShutDown()
+	return err
+}
+
+func (s *Server) serveResponses(ctx context.Context) error {
+	return slave.AcceptConnections(ctx, s.listener, s.cfg.Log, func(from netip.Addr) slave.Drop {
+		if !s.status.knows(from) {
+			return slave.DropAddress
+		}
+		return slave.NoDrop
+	}, &s.drops, s.responses.serveConnection)
+}
+
+// Begin begins monitoring again on the operator's command.
+func (s *Server) Begin() error { return s.status.Begin() }
+
+// End ends monitoring on the operator's command (25–27). It waits for the slaves' answers to END, at most until ctx ends.
+func (s *Server) End(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, endWait)
+	defer cancel()
+	return s.status.End(ctx)
+}
+
+// Monitoring says whether monitoring goes on.
+func (s *Server) Monitoring() bool { return s.status.Monitoring() }
+
+// Execution orders processes.
+func (s *Server) Execution() *ExecutionControl { return s.execution }
+
+// SetProcesses has other definitions of processes stand from now on, for orders, for responses and for the manager's own server.
+// Orders and runs in progress go on with those that they began with.
+func (s *Server) SetProcesses(processes []slave.Process) {
+	s.own.SetProcesses(processes)
+	s.execution.SetProcesses(processes)
+}
+
+// Drops is what was dropped so far, by reason.
+func (s *Server) Drops() *slave.Drops { return &s.drops }

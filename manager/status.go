@@ -1,0 +1,283 @@
+package manager
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"renraku/contactfile"
+	"renraku/slave"
+	"renraku/telegram"
+)
+
+// StatusControl is the status control unit of the manager (110), steps 13–30: one monitor for each slave, one socket for all.
+type StatusControl struct {
+	own     *slave.OwnRecord
+	file    *contactfile.File
+	packets slave.PacketConn
+	log     *slog.Logger
+	drops   *slave.Drops
+	wake    chan struct{} // the schedule changed
+	served  chan struct{} // closed when Serve has ended: nobody inquires any more
+	written *sayOnce      // what is wrong with the contact file
+	renamed chan struct{} // there are other monitors, and so other names
+	events  events
+
+	reloading sync.Mutex                       // held by SetSlaves, before mu
+	addresses atomic.Pointer[[]*slave.Address] // of all slaves; nobody changes them, they are replaced
+
+	mu         sync.Mutex
+	monitors   []*monitor // in definition order; these three change together, and only while reloading is held too
+	byHost     map[telegram.Host]*monitor
+	named      []*monitor                 // whose addresses are names
+	leaving    map[telegram.Host]*monitor // slaves that the definition does not have any more, until they have been told END
+	schedule   schedule                   // empty while there is no monitoring
+	monitoring bool
+	ending     *ending      // while END is told
+	creation   int          // how often the contact file was created
+	touched    map[int]bool // records that were written while SetSlaves reads them, else nil
+}
+
+// NewStatusControl monitors the given slaves, whose records follow the manager's own in the contact file.
+func NewStatusControl(own *slave.OwnRecord, slaves []Slave, file *contactfile.File, packets slave.PacketConn,
+	log *slog.Logger, drops *slave.Drops) *StatusControl {
+	s := &StatusControl{
+		own: own, file: file, packets: packets, log: log, drops: drops,
+		wake:    make(chan struct{}, 1),
+		served:  make(chan struct{}),
+		written: newSayOnce(log, "contact file not written", "contact file written again"),
+		renamed: make(chan struct{}, 1),
+		leaving: map[telegram.Host]*monitor{},
+	}
+	t := newTakeover(slaves, nil, nil)
+	s.follow(time.Now(), t)
+	s.adopt(t)
+	return s
+}
+
+// Tell has what becomes known of the slaves told as events: "app01 STOPPED", "app01 RUNNING", and for each change of field 133
+// "app01 application ONLINE". The function must not wait; it is called without a lock of this unit.
+func (s *StatusControl) Tell(tell func(event string)) {
+	s.events.mu.Lock()
+	defer s.events.mu.Unlock()
+	s.events.tell, s.events.queue = tell, nil
+}
+
+// Begin begins monitoring: it creates the contact file (14) and starts the monitors (15–17). Where monitoring goes on, it only
+// creates the contact file again if somebody has emptied it.
+func (s *StatusControl) Begin() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	switch {
+	case s.ending != nil:
+		return fmt.Errorf("begin monitoring: %w", ErrEnding)
+	case s.monitoring:
+		if _, err := s.file.Record(0); !errors.Is(err, contactfile.ErrNoRecord) {
+			return nil
+		}
+		return s.create(now)
+	}
+	s.greet(now, s.monitors)
+	if err := s.create(now); err != nil {
+		return err
+	}
+	s.schedule = newSchedule(s.monitors)
+	s.monitoring = true
+	s.log.Info("monitoring begins", "slaves", len(s.monitors))
+	s.rouse()
+	return nil
+}
+
+// greet has the monitors of some slaves start (15–17): all of them, or those that appear.
+func (s *StatusControl) greet(now time.Time, monitors []*monitor) {
+	for i, m := range monitors {
+		m.begin(spread(now, m.interval, i, len(monitors)))
+		m.management = s.newManagement(m)
+	}
+}
+
+// create creates the contact file (14), with what is known of each slave.
+func (s *StatusControl) create(now time.Time) error {
+	s.creation++
+	if err := s.file.Create(s.records(now, s.monitors, nil)); err != nil {
+		return fmt.Errorf("begin monitoring: %w", err)
+	}
+	if err := s.own.Begin(now); err != nil { // the monitor of the manager's own record has nobody to ask
+		return fmt.Errorf("begin monitoring: %w", err)
+	}
+	return nil
+}
+
+// Monitoring says whether monitoring goes on.
+func (s *StatusControl) Monitoring() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.monitoring
+}
+
+// turn has the monitors that are due expire and collects their inquiries. It gives the time at which the next one is due
+// (zero: none), and whether some are due still.
+func (s *StatusControl) turn(now time.Time, batch []inquiry) (out []inquiry, next time.Time, more bool) {
+	defer s.events.deliver()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for judged := 0; ; {
+		m := s.schedule.next()
+		if m == nil {
+			return batch, time.Time{}, false
+		}
+		if m.due.After(now) {
+			return batch, m.due, false
+		}
+		if len(batch) == maxBatch || judged == maxBatch {
+			return batch, m.due, true
+		}
+		switch m.expire(now) {
+		case inquire:
+			batch = append(batch, inquiry{telegram.StatusInquiry{Host: m.host, Control: m.control()}, m.address})
+		case silent:
+			s.judgeSilent(now, m)
+			judged++
+		}
+		s.reschedule(m)
+	}
+}
+
+// reschedule puts a monitor into its place, or takes it out when it has ended.
+func (s *StatusControl) reschedule(m *monitor) {
+	if !m.ended {
+		s.schedule.moved(m)
+		return
+	}
+	s.schedule.remove(m)
+	if m.leaving {
+		delete(s.leaving, m.host)
+	}
+	s.checkAllEnded()
+}
+
+func (s *StatusControl) answer(now time.Time, r *telegram.StatusResponse, from netip.Addr) slave.Drop {
+	defer s.events.deliver()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m := s.byHost[r.Host]
+	switch {
+	case m == nil:
+		return slave.DropForeignHost
+	case !m.address.Is(from):
+		return slave.DropAddress
+	case !s.monitoring || m.ended:
+		return slave.DropNotMonitored
+	}
+	switch m.answer(now, r.Control) {
+	case unasked:
+		return slave.DropUnasked
+	case hint:
+		s.rouse()
+	case isRunning:
+		s.judgeRunning(now, m, r)
+	case isStopped:
+		s.judgeStopped(now, m, r)
+	}
+	s.reschedule(m)
+	return slave.NoDrop
+}
+
+// judgeRunning is step 21; for a stopped slave, steps 28–30: its management begins again.
+func (s *StatusControl) judgeRunning(now time.Time, m *monitor, r *telegram.StatusResponse) {
+	if m.management == nil {
+		m.management = s.newManagement(m)
+	}
+	application := m.applicationOf(r)
+	s.written.say(m.name, m.management.setRunning(now, application))
+	if m.judge(true) {
+		s.log.Info(m.name+" RUNNING", "host", m.name, "application", r.Status.String())
+		s.events.add(m.name + " RUNNING")
+	}
+	s.learn(m, application)
+}
+
+// judgeStopped is step 23 for an answer with the STOPPED bit, and 24.
+func (s *StatusControl) judgeStopped(now time.Time, m *monitor, r *telegram.StatusResponse) {
+	if m.management == nil { // stopped before; but its field 133 is its own to say
+		m.management = s.newManagement(m)
+	}
+	s.written.say(m.name, m.management.setStopped(now, &r.Status))
+	m.management = nil
+	if m.judge(false) && !m.ending {
+		s.log.Warn(m.name+" STOPPED", "host", m.name, "application", r.Status.String(), "reason", saidSo(r))
+		s.events.add(m.name + " STOPPED")
+	}
+	s.learn(m, &r.Status)
+}
+
+// learn keeps field 133 of a slave as it is now known, and tells it where that is news; nil is none.
+func (s *StatusControl) learn(m *monitor, application *telegram.Status) {
+	if m.learn(application) {
+		s.events.add(m.name + " application " + application.String())
+	}
+}
+
+func saidSo(r *telegram.StatusResponse) string {
+	if text := r.Text.String(); text != "" {
+		return "it said so: " + text
+	}
+	return "it said so"
+}
+
+// judgeSilent is step 23 for want of any answer, and 24.
+func (s *StatusControl) judgeSilent(now time.Time, m *monitor) {
+	if m.ending {
+		m.ended = true
+		return
+	}
+	if m.management != nil {
+		s.written.say(m.name, m.management.setStopped(now, nil))
+		m.management = nil
+	}
+	if m.judge(false) {
+		s.log.Warn(m.name+" STOPPED", "host", m.name, "reason", fmt.Sprintf("no answer to %d inquiries", m.attempts))
+		s.events.add(m.name + " STOPPED")
+	}
+}
+
+// SetApplication has the manager's copy of field 133 follow what an XR carries (59). An answer to an inquiry that was sent
+// before is older and does not count for field 133.
+func (s *StatusControl) SetApplication(host telegram.Host, application telegram.Status) error {
+	defer s.events.deliver()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m := s.byHost[host]
+	if m == nil {
+		return nil
+	}
+	now := time.Now()
+	m.executed = now
+	s.learn(m, &application)
+	if !s.monitoring { // remembered for when it begins again
+		return nil
+	}
+	if m.management != nil {
+		return m.management.setApplication(now, application)
+	}
+	return s.newManagement(m).setApplication(now, application)
+}
+
+func (s *StatusControl) newManagement(m *monitor) *management {
+	return &management{file: s.file, record: m.record, touch: s.touch}
+}
+
+// rouse has the schedule looked at again.
+func (s *StatusControl) rouse() { signal(s.wake) }
+
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
