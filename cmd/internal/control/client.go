@@ -1,0 +1,132 @@
+package control
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"path/filepath"
+	"syscall"
+)
+
+// ErrNoDaemon says that no daemon was reached.
+var ErrNoDaemon = errors.New("no daemon is running")
+
+// Client talks to the daemon of one directory.
+type Client struct {
+	dir  string
+	http http.Client
+}
+
+// NewClient is a client for the daemon in dir.
+func NewClient(dir string) *Client {
+	path := filepath.Join(dir, SocketName)
+	return &Client{dir: dir, http: http.Client{Transport: &http.Transport{
+		DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			var d net.Dialer
+			return d.DialContext(ctx, "unix", path)
+		},
+	}}}
+}
+
+// State asks the daemon for its state.
+func (c *Client) State(ctx context.Context) (State, error) {
+	var s State
+	body, err := c.do(ctx, http.MethodGet, "/state", nil)
+	if err != nil {
+		return State{}, err
+	}
+	defer body.Close()
+	if err := json.NewDecoder(body).Decode(&s); err != nil {
+		return State{}, fmt.Errorf("read the daemon's answer: %w", err)
+	}
+	return s, nil
+}
+
+// Begin begins monitoring.
+func (c *Client) Begin(ctx context.Context) error { return c.command(ctx, "/begin", nil) }
+
+// End ends monitoring, and returns when it has ended.
+func (c *Client) End(ctx context.Context) error { return c.command(ctx, "/end", nil) }
+
+// Message gives the triggers of the daemon a message.
+func (c *Client) Message(ctx context.Context, text string) error {
+	return c.command(ctx, "/message", Message{text})
+}
+
+// SetStatus corrects field 133 of the daemon's own server.
+func (c *Client) SetStatus(ctx context.Context, application string) error {
+	return c.command(ctx, "/status", Status{application})
+}
+
+// Order gives an order. head is called once and then row for each server as its result comes.
+func (c *Client) Order(ctx context.Context, o Order, head func(Head), row func(Row)) error {
+	body, err := c.do(ctx, http.MethodPost, "/order", o)
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	lines := json.NewDecoder(body)
+	var h Head
+	if err := lines.Decode(&h); err != nil {
+		return fmt.Errorf("read the daemon's answer: %w", err)
+	}
+	head(h)
+	for n := range h.Hosts {
+		var r Row
+		if err := lines.Decode(&r); err != nil {
+			return fmt.Errorf("the daemon ended after %d of %d results: %w", n, len(h.Hosts), err)
+		}
+		row(r)
+	}
+	return nil
+}
+
+func (c *Client) command(ctx context.Context, path string, request any) error {
+	body, err := c.do(ctx, http.MethodPost, path, request)
+	if err != nil {
+		return err
+	}
+	return body.Close()
+}
+
+// do sends a request; the caller closes the body.
+func (c *Client) do(ctx context.Context, method, path string, request any) (io.ReadCloser, error) {
+	var b []byte
+	if request != nil {
+		var err error
+		if b, err = json.Marshal(request); err != nil {
+			return nil, err
+		}
+	}
+	r, err := http.NewRequestWithContext(ctx, method, "http://renrakud"+path, bytes.NewReader(b))
+	if err != nil {
+		return nil, err
+	}
+	answer, err := c.http.Do(r)
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
+		return nil, fmt.Errorf("%w in %s", ErrNoDaemon, c.dir)
+	case errors.Is(err, fs.ErrPermission):
+		return nil, fmt.Errorf("%s: no permission to talk to the daemon", filepath.Join(c.dir, SocketName))
+	case err != nil:
+		return nil, fmt.Errorf("talk to the daemon in %s: %w", c.dir, err)
+	case answer.StatusCode == http.StatusOK:
+		return answer.Body, nil
+	}
+	defer answer.Body.Close()
+	var f Fault
+	if err := json.NewDecoder(answer.Body).Decode(&f); err != nil {
+		return nil, fmt.Errorf("talk to the daemon in %s: %s", c.dir, answer.Status)
+	}
+	if answer.StatusCode == http.StatusBadRequest {
+		return nil, WrongRequest("%s", f.Error)
+	}
+	return nil, errors.New(f.Error)
+}

@@ -1,0 +1,79 @@
+// Package control is what passes between the operator's command and the daemon of the same server: HTTP and JSON on the
+// socket control.sock in the daemon's directory.
+//
+//	GET  /state  → State
+//	POST /begin  → {}            begins monitoring
+//	POST /end    → {}            ends monitoring; answered when that is done
+//	POST /order  Order → Head, then one Row for each server as it comes, one JSON value a line
+//	POST /message Message → {}   a message for the triggers
+//	POST /status Status → {}     corrects field 133 of the daemon's own server
+//
+// Where something is wrong, the answer is a Fault with the HTTP status 400 (the request) or 500 (the daemon).
+//
+// control.go has the messages, server.go the daemon's side, client.go the command's.
+package control
+
+import (
+	"errors"
+	"fmt"
+)
+
+// SocketName is the name of the socket in the daemon's directory.
+const SocketName = "control.sock"
+
+// State is what a daemon says of itself.
+type State struct {
+	Host       string            `json:"host"`
+	Role       string            `json:"role"`
+	Monitoring bool              `json:"monitoring"`
+	Dropped    map[string]uint64 `json:"dropped"` // telegrams and connections, by reason
+}
+
+// Order asks for a process on the servers that match one of the patterns, or on all.
+type Order struct {
+	Process string   `json:"process"`
+	Hosts   []string `json:"hosts"`
+	All     bool     `json:"all"`
+	DryRun  bool     `json:"dry_run"`
+}
+
+// Message is what another process, or the operator, says to the triggers.
+type Message struct {
+	Text string `json:"text"`
+}
+
+// Status is the application execution status that stands from now on.
+type Status struct {
+	Application string `json:"application"`
+}
+
+// Head says for which servers rows follow, in definition order; the rows come in the order in which they are done.
+type Head struct {
+	Hosts []string `json:"hosts"`
+}
+
+// Row is what became of the order at one server.
+type Row struct {
+	Host        string `json:"host"`
+	Process     string `json:"process"`
+	Outcome     string `json:"outcome"`
+	Application string `json:"application"`
+	Text        string `json:"text"`
+}
+
+// ErrRequest says that the request is wrong, and not the daemon.
+var ErrRequest = errors.New("wrong request")
+
+// WrongRequest is an error that is ErrRequest and reads as it is written.
+func WrongRequest(format string, args ...any) error {
+	return &requestError{fmt.Errorf(format, args...)}
+}
+
+type requestError struct{ error }
+
+func (e *requestError) Is(target error) bool { return target == ErrRequest }
+
+// Fault says why a request was not done.
+type Fault struct {
+	Error string `json:"error"`
+}

@@ -1,0 +1,214 @@
+// Package daemon is one daemon on one directory: its role, its contact file, its sockets, and the operator's commands.
+//
+// daemon.go opens and runs it, listen.go opens its sockets, triggers.go is what its triggers order, reload.go takes another
+// definition over. station.go is what the operator, the triggers and a reload reach; manager.go and slave.go are the two roles.
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"renraku/cmd/internal/control"
+	"renraku/cmd/internal/definition"
+	"renraku/contactfile"
+	"renraku/manager"
+	"renraku/slave"
+	"renraku/slave/trigger"
+	"renraku/telegram"
+)
+
+// ContactFile is the name of the contact file in the daemon's directory.
+const ContactFile = "contact.dat"
+
+// DefaultDir is the directory of a daemon that is told no other.
+const DefaultDir = "/var/lib/renraku"
+
+const dirMode = 0o750
+
+// Options say which daemon it is.
+type Options struct {
+	Definition *definition.Definition
+	Host       string // sought in the definition, which tells the role (12)
+	Dir        string
+	Log        *slog.Logger
+
+	// Tap stands between the daemon and its UDP socket; nil: nothing does.
+	Tap func(slave.PacketConn) slave.PacketConn
+}
+
+// server is a manager.Server or a slave.Server.
+type server interface {
+	Run(ctx context.Context) error
+}
+
+// Daemon is a daemon whose sockets are open.
+type Daemon struct {
+	Role definition.Role
+
+	host    string
+	address string // its own, of the definition
+	current atomic.Pointer[definition.Definition]
+	log     *slog.Logger
+	engine  *trigger.Engine
+
+	file     *contactfile.File
+	records  *slave.Records
+	packets  slave.PacketConn
+	listener net.Listener
+	control  net.Listener
+	messages *trigger.Socket
+	server   server
+	station  station
+
+	commands context.Context // of the orders of commands and triggers: it ends when the shutdown is done
+	stop     context.CancelFunc
+	running  chan struct{} // closed when Run has begun
+	kill     context.CancelCauseFunc
+}
+
+// Open finds the role of the host (10–12), takes the directory and opens the sockets. The error is contactfile.ErrLocked
+// where another daemon has the directory.
+func Open(o Options) (*Daemon, error) {
+	role, index, ok := o.Definition.Role(o.Host)
+	if !ok {
+		return nil, fmt.Errorf("host %q is neither the manager nor a slave of %s: --host names another", o.Host, o.Definition.File)
+	}
+	if err := os.MkdirAll(o.Dir, dirMode); err != nil {
+		return nil, fmt.Errorf("make the directory: %w", err)
+	}
+	d := &Daemon{Role: role, host: o.Host, address: addressOf(o.Definition, role, index), log: o.Log, running: make(chan struct{})}
+	d.current.Store(o.Definition)
+	d.commands, d.stop = context.WithCancel(context.Background())
+	var err error
+	if d.file, err = openContactFile(filepath.Join(o.Dir, ContactFile)); err != nil {
+		return nil, err
+	}
+	if d.records, err = slave.OpenRecords(o.Dir, o.Log); err != nil {
+		d.close()
+		return nil, err
+	}
+	if err := d.open(o); err != nil {
+		d.close()
+		return nil, err
+	}
+	return d, nil
+}
+
+// openContactFile takes the lock of the directory. A daemon that was killed while it started a process leaves a copy of the lock
+// for the milliseconds until that process has begun.
+func openContactFile(path string) (*contactfile.File, error) {
+	for began := time.Now(); ; time.Sleep(lockAgain) {
+		file, err := contactfile.Open(path)
+		if !errors.Is(err, contactfile.ErrLocked) || time.Since(began) > lockWait {
+			return file, err
+		}
+	}
+}
+
+const (
+	lockWait  = time.Second
+	lockAgain = 20 * time.Millisecond
+)
+
+func (d *Daemon) open(o Options) error {
+	packets, listener, err := listen(d.address, o.Log)
+	if err != nil {
+		return err
+	}
+	d.packets, d.listener = packets, listener
+	if o.Tap != nil {
+		d.packets = o.Tap(d.packets)
+	}
+	if d.control, err = control.Listen(o.Dir); err != nil {
+		return err
+	}
+	if err := d.openTriggers(o); err != nil {
+		return err
+	}
+	host, err := telegram.NewHost(o.Host)
+	if err != nil {
+		return err
+	}
+	if d.Role == definition.ManagerRole {
+		return d.openManager(host, o)
+	}
+	return d.openSlave(host, o)
+}
+
+func (d *Daemon) openManager(host telegram.Host, o Options) error {
+	slaves, err := slavesOf(o.Definition)
+	if err != nil {
+		return err
+	}
+	cfg := manager.Config{
+		Host: host, Slaves: slaves, Processes: o.Definition.Processes, Records: d.records, Tell: d.tell, Log: o.Log}
+	m := manager.NewServer(cfg, d.file, d.packets, d.listener)
+	d.server = m
+	d.station = &managerStation{current: &d.current, engine: d.engine, server: m}
+	return nil
+}
+
+func (d *Daemon) openSlave(host telegram.Host, o Options) error {
+	address, err := slave.NewAddress(o.Definition.Manager.Address)
+	if err != nil {
+		return err
+	}
+	s, err := slave.NewServer(slave.Config{
+		Host: host, Manager: address, Processes: o.Definition.Processes, Records: d.records, Tell: d.tell, Log: o.Log},
+		d.file, d.packets, d.listener)
+	if err != nil {
+		return err
+	}
+	d.server = s
+	d.station = &slaveStation{current: &d.current, engine: d.engine, host: host, server: s}
+	return nil
+}
+
+// Run serves until ctx ends and the shutdown is done, and gives the directory back.
+func (d *Daemon) Run(ctx context.Context) error {
+	defer d.close()
+	ctx, d.kill = context.WithCancelCause(ctx)
+	defer d.kill(nil)
+	close(d.running)
+	ended := make(chan error, 2)
+	go func() { ended <- control.Serve(d.commands, d.control, d.station) }()
+	go func() { ended <- d.engine.Run(ctx) }()
+	err := d.server.Run(ctx)
+	d.kill(nil) // where the server ended by itself, nothing is to be fired any more
+	d.stop()
+	return errors.Join(err, <-ended, <-ended)
+}
+
+// Kill ends Run at once: it tells nobody and leaves the contact file, as if the process had been killed.
+func (d *Daemon) Kill() {
+	<-d.running
+	d.kill(slave.ErrKilled)
+}
+
+// close closes what is open; the lock of the directory goes last.
+func (d *Daemon) close() {
+	d.stop()
+	if d.packets != nil {
+		d.packets.Close()
+	}
+	if d.listener != nil {
+		d.listener.Close()
+	}
+	if d.control != nil {
+		d.control.Close()
+	}
+	if d.messages != nil {
+		d.messages.Close()
+	}
+	if d.records != nil {
+		d.records.Close()
+	}
+	d.file.Close()
+}

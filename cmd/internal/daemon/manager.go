@@ -1,0 +1,108 @@
+package daemon
+
+import (
+	"context"
+	"sync/atomic"
+
+	"renraku/cmd/internal/control"
+	"renraku/cmd/internal/definition"
+	"renraku/manager"
+	"renraku/slave"
+	"renraku/slave/trigger"
+	"renraku/telegram"
+)
+
+// managerStation takes the operator's commands at the manager.
+type managerStation struct {
+	current *atomic.Pointer[definition.Definition]
+	engine  *trigger.Engine
+	server  *manager.Server
+}
+
+// State says which daemon it is.
+func (m *managerStation) State() control.State {
+	return control.State{Host: m.current.Load().Manager.Host, Role: definition.ManagerRole.String(),
+		Monitoring: m.server.Monitoring(), Dropped: m.server.Drops().All()}
+}
+
+// Begin begins monitoring.
+func (m *managerStation) Begin() error { return m.server.Begin() }
+
+// End ends monitoring (25–27).
+func (m *managerStation) End(ctx context.Context) error { return m.server.End(ctx) }
+
+// Order orders the process on every server that is meant, at once (50).
+func (m *managerStation) Order(ctx context.Context, o control.Order, head func(control.Head), row func(control.Row)) error {
+	d := m.current.Load()
+	id, err := processOf(d, o.Process)
+	if err != nil {
+		return err
+	}
+	hosts, err := hostsOf(d.Hosts(), o)
+	if err != nil {
+		return err
+	}
+	head(headOf(hosts))
+	give := func(r slave.Result) { row(rowOf(&r)) }
+	if o.DryRun {
+		m.server.Execution().DryRun(id, hosts, give)
+	} else {
+		m.server.Execution().Order(ctx, slave.Order{Process: id, Trigger: slave.ByOperator}, hosts, give)
+	}
+	return nil
+}
+
+// Message gives the triggers a message.
+func (m *managerStation) Message(text string) error { return tellEngine(m.engine, text) }
+
+// SetStatus corrects field 133 of the manager's own server.
+func (m *managerStation) SetStatus(status string) error { return setStatus(status, m.server.SetStatus) }
+
+// fire orders the process on the hosts of the trigger that have it; a local trigger is for this server alone.
+func (m *managerStation) fire(ctx context.Context, t *trigger.Trigger, order slave.Order) {
+	d := m.current.Load()
+	process := d.Process(t.Process)
+	if process == nil {
+		return
+	}
+	all := d.Hosts()
+	if t.Local {
+		all = all[:1]
+	}
+	var hosts []telegram.Host
+	for _, name := range all {
+		if !process.On(name) || len(t.Hosts) > 0 && !t.On(name) {
+			continue
+		}
+		if host, err := telegram.NewHost(name); err == nil { // the definition was checked
+			hosts = append(hosts, host)
+		}
+	}
+	m.server.Execution().Order(ctx, order, hosts, func(slave.Result) {})
+}
+
+func (m *managerStation) redefine(d *definition.Definition) error {
+	slaves, err := slavesOf(d)
+	if err != nil {
+		return err
+	}
+	return m.server.Redefine(slaves, d.Processes)
+}
+
+// slavesOf is the server definition as the manager takes it.
+func slavesOf(d *definition.Definition) ([]manager.Slave, error) {
+	slaves := make([]manager.Slave, 0, len(d.Slaves))
+	for i := range d.Slaves {
+		s := &d.Slaves[i]
+		host, err := telegram.NewHost(s.Host)
+		if err != nil {
+			return nil, err
+		}
+		address, err := slave.NewAddress(s.Address)
+		if err != nil {
+			return nil, err
+		}
+		slaves = append(slaves, manager.Slave{Host: host, Address: address, Interval: s.Interval, Timeout: s.Timeout, Retries: s.Retries})
+	}
+	return slaves, nil
+}

@@ -1,0 +1,42 @@
+package daemon
+
+import (
+	"fmt"
+
+	"renraku/cmd/internal/definition"
+)
+
+// Redefine has another definition stand from now on (SIGHUP): slaves, processes and triggers that appear, change or go are taken
+// over without disturbing the others or any run. With an error, everything stays as it was. What a running daemon cannot change
+// is logged: it takes effect at the next start.
+func (d *Daemon) Redefine(def *definition.Definition) error {
+	role, index, ok := def.Role(d.host)
+	switch {
+	case !ok:
+		return fmt.Errorf("host %q is neither the manager nor a slave of %s any more", d.host, def.File)
+	case role != d.Role:
+		return fmt.Errorf("host %q is the %v in %s, and this daemon is the %v", d.host, role, def.File, d.Role)
+	}
+	if err := d.station.redefine(def); err != nil {
+		return err
+	}
+	if err := d.engine.Replace(d.triggersOf(def)); err != nil { // the definition was checked, so this is not to be expected
+		return err
+	}
+	d.current.Store(def)
+	if address := addressOf(def, role, index); address != d.address {
+		d.log.Warn("this server's own address has changed in the definition: it takes effect at the next start",
+			"address", d.address, "definition", address)
+	}
+	d.log.Info("definition read again", "definition", def.File, "slaves", len(def.Slaves), "processes", len(def.Processes),
+		"triggers", len(def.Triggers))
+	return nil
+}
+
+// addressOf is a server's own address.
+func addressOf(d *definition.Definition, role definition.Role, index int) string {
+	if role == definition.SlaveRole {
+		return d.Slaves[index].Address
+	}
+	return d.Manager.Address
+}

@@ -1,0 +1,121 @@
+package definition
+
+import (
+	"time"
+
+	"renraku/slave"
+	"renraku/slave/trigger"
+)
+
+// Defaults of the control data.
+const (
+	DefaultInterval = 10 * time.Second
+	DefaultTimeout  = time.Second
+	DefaultRetries  = 5
+)
+
+// Definition is what a definition file says. What Parse gives is complete: hosts and IDs are unique, every pattern matches a
+// host, and every default is filled in.
+type Definition struct {
+	File      string // as it was given to Load or Parse
+	Manager   Manager
+	Slaves    []Slave // expanded, in definition order
+	Groups    []Group // as written, in definition order
+	Processes []slave.Process
+	Triggers  []Trigger
+}
+
+// Manager is the managing server (100).
+type Manager struct {
+	Host    string
+	Address string // host:port
+}
+
+// Slave is one slave server (200) with its control data.
+type Slave struct {
+	Host     string
+	Address  string        // host:port
+	Interval time.Duration // from inquiry to inquiry
+	Timeout  time.Duration // response wait
+	Retries  int           // inquiries after the first that had no answer
+	Group    int           // the index of its [[slave]] table in Groups
+}
+
+// Group is one [[slave]] table.
+type Group struct {
+	Host     string // as written, such as "web[001-200]"
+	Address  string // as written, such as "{host}.example.net"
+	Count    int    // its slaves
+	Interval time.Duration
+	Timeout  time.Duration
+	Retries  int
+}
+
+// Trigger starts a process at a preset time or on a message (50).
+type Trigger = trigger.Trigger
+
+// Role is what a host is in the definition (10–12).
+type Role int
+
+// The roles. The zero value is none.
+const (
+	ManagerRole Role = iota + 1
+	SlaveRole
+)
+
+// String is the role in a word.
+func (r Role) String() string {
+	switch r {
+	case ManagerRole:
+		return "manager"
+	case SlaveRole:
+		return "slave"
+	}
+	return "no role"
+}
+
+// Role says what the host is (10–12), and for a slave its index in Slaves. It is not ok where the definition has no such host.
+func (d *Definition) Role(host string) (role Role, index int, ok bool) {
+	if host == "" {
+		return 0, 0, false
+	}
+	if host == d.Manager.Host {
+		return ManagerRole, 0, true
+	}
+	for i := range d.Slaves {
+		if d.Slaves[i].Host == host {
+			return SlaveRole, i, true
+		}
+	}
+	return 0, 0, false
+}
+
+// Hosts gives every host: the manager first, then the slaves in definition order.
+func (d *Definition) Hosts() []string {
+	hosts := make([]string, 0, 1+len(d.Slaves))
+	hosts = append(hosts, d.Manager.Host)
+	for i := range d.Slaves {
+		hosts = append(hosts, d.Slaves[i].Host)
+	}
+	return hosts
+}
+
+// Process gives the process with that ID, and nil where there is none.
+func (d *Definition) Process(id string) *slave.Process {
+	for i := range d.Processes {
+		if d.Processes[i].ID.String() == id {
+			return &d.Processes[i]
+		}
+	}
+	return nil
+}
+
+// Detection is the longest time from a slave's silence until it counts as stopped.
+func (s Slave) Detection() time.Duration { return detection(s.Interval, s.Timeout, s.Retries) }
+
+// Detection is that of each of the group's slaves.
+func (g Group) Detection() time.Duration { return detection(g.Interval, g.Timeout, g.Retries) }
+
+func detection(interval, timeout time.Duration, retries int) time.Duration {
+	return interval + time.Duration(retries+1)*timeout
+}

@@ -1,0 +1,81 @@
+// Package screen draws a live table in a terminal: each drawing takes the place of the one before it, below what was printed
+// earlier.
+package screen
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"unicode/utf8"
+
+	"golang.org/x/term"
+)
+
+// Sizes of a terminal that does not tell its own.
+const (
+	defaultWidth  = 80
+	defaultHeight = 24
+)
+
+// Live draws on one terminal. It is used by one goroutine.
+type Live struct {
+	out   *os.File
+	drawn int
+}
+
+// NewLive draws on out; ok is false where out is no terminal.
+func NewLive(out *os.File) (l *Live, ok bool) {
+	return &Live{out: out}, term.IsTerminal(int(out.Fd()))
+}
+
+// Rows is how many lines a drawing can have.
+func (l *Live) Rows() int {
+	_, height := l.size()
+	return height - 1
+}
+
+// Draw puts lines in the place of those drawn before. Lines are cut at the terminal's width, and the drawing at its height.
+func (l *Live) Draw(lines []string) {
+	width, _ := l.size()
+	w := bufio.NewWriter(l.out)
+	defer w.Flush()
+	l.back(w)
+	lines = lines[:min(len(lines), l.Rows())]
+	for _, line := range lines {
+		fmt.Fprintf(w, "%s\n", cut(line, width))
+	}
+	l.drawn = len(lines)
+}
+
+// Print prints a line that stays, above the next drawing.
+func (l *Live) Print(line string) {
+	w := bufio.NewWriter(l.out)
+	defer w.Flush()
+	l.back(w)
+	fmt.Fprintln(w, line)
+	l.drawn = 0
+}
+
+// back goes to where the last drawing began, and clears it.
+func (l *Live) back(w *bufio.Writer) {
+	if l.drawn > 0 {
+		fmt.Fprintf(w, "\x1b[%dA", l.drawn)
+	}
+	w.WriteString("\r\x1b[J")
+}
+
+func (l *Live) size() (width, height int) {
+	width, height, err := term.GetSize(int(l.out.Fd()))
+	if err != nil || width < 1 || height < 2 {
+		return defaultWidth, defaultHeight
+	}
+	return width, height
+}
+
+// cut keeps one character free, since some terminals wrap when the last one is written.
+func cut(line string, width int) string {
+	if utf8.RuneCountInString(line) < width {
+		return line
+	}
+	return string([]rune(line)[:max(width-1, 0)])
+}

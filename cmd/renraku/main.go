@@ -1,0 +1,95 @@
+// Renraku is the operator's command: it talks to the daemon of the same server, or reads its files.
+//
+// main.go puts the commands together; each command has a file of its own. table.go is how servers and results are shown.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"renraku/cmd/internal/control"
+	"renraku/cmd/internal/daemon"
+	"renraku/cmd/internal/exit"
+	"renraku/slave/runs"
+)
+
+func main() {
+	if runs.IsParent() { // of a process of renraku demo
+		os.Exit(runs.Parent())
+	}
+	os.Exit(run())
+}
+
+func run() int {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	err := root().ExecuteContext(ctx)
+	if err != nil && err.Error() != "" {
+		fmt.Fprintln(os.Stderr, exit.Lines("renraku", err))
+	}
+	return exit.Status(err)
+}
+
+func root() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "renraku COMMAND",
+		Short: "Know whether every server is up, and order their applications from one place",
+		Long: "renraku talks to the daemon (renrakud) of this server, or reads its files.\n" +
+			"Exit status: 0 done, 1 done but not all is well, 2 wrong usage or definition, 3 no daemon reached.",
+		Args:          exit.Args(cobra.NoArgs),
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		RunE: func(c *cobra.Command, _ []string) error {
+			c.SetOut(os.Stderr)
+			c.Help()
+			return exit.With(exit.Usage, nil)
+		},
+	}
+	c.DisableFlagsInUseLine = true
+	c.SetFlagErrorFunc(exit.FlagError)
+	c.AddCommand(demoCommand(), demoApplicationCommand(), validateCommand(), statusCommand(), runCommand(), stopCommand(),
+		startCommand(), messageCommand(), historyCommand(), outputCommand(), setStatusCommand(), decodeCommand(), simulateCommand())
+	for _, sub := range c.Commands() {
+		if sub.Args == nil {
+			sub.Args = exit.Args(cobra.NoArgs)
+		}
+		sub.DisableFlagsInUseLine = true // Use has them
+		named(sub)
+	}
+	return c
+}
+
+// named has each line of a command's errors begin with the command's name.
+func named(c *cobra.Command) {
+	run := c.RunE
+	c.RunE = func(c *cobra.Command, args []string) error {
+		err := run(c, args)
+		if err == nil || err.Error() == "" {
+			return err
+		}
+		return exit.With(exit.Status(err), errors.New(exit.Lines(c.Name(), err)))
+	}
+}
+
+func dirFlag(c *cobra.Command, dir *string) {
+	c.Flags().StringVar(dir, "dir", daemon.DefaultDir, "the `directory` of the daemon")
+}
+
+// daemonError gives what a client of the daemon says its exit status.
+func daemonError(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, control.ErrNoDaemon):
+		return exit.With(exit.NoDaemon, err)
+	case errors.Is(err, control.ErrRequest):
+		return exit.With(exit.Usage, err)
+	}
+	return exit.With(exit.NotWell, err)
+}

@@ -1,0 +1,181 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"renraku/cmd/internal/control"
+	"renraku/cmd/internal/exit"
+	"renraku/cmd/internal/screen"
+	"renraku/manager"
+	"renraku/slave"
+)
+
+type runFlags struct {
+	dir               string
+	hosts             []string
+	all, dryRun, json bool
+}
+
+func runCommand() *cobra.Command {
+	var f runFlags
+	c := &cobra.Command{
+		Use:   "run PROCESS [--host PATTERN]… [--all] [--dry-run] [--json]",
+		Short: "Order a process on one server, some, or all at once",
+		Long: "Orders a process of the definition, and prints one row for each server when all have answered. Each server checks its\n" +
+			"own contact file again, so that nothing is started twice. Exit status 0 when every outcome is LAUNCHED or ALREADY.\n" +
+			"With --dry-run nothing is sent: READY means that the manager's check allows the order.",
+		Args: exit.Args(cobra.ExactArgs(1)),
+		RunE: func(c *cobra.Command, args []string) error { return order(c, args[0], f) },
+	}
+	dirFlag(c, &f.dir)
+	c.Flags().StringArrayVar(&f.hosts, "host", nil, "the servers that match this `pattern`, such as app01, 'app*', 'web[001-020]'")
+	c.Flags().BoolVar(&f.all, "all", false, "every server of the definition")
+	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "only check; send nothing")
+	c.Flags().BoolVar(&f.json, "json", false, "print JSON")
+	return c
+}
+
+func order(c *cobra.Command, process string, f runFlags) error {
+	if f.all == (len(f.hosts) > 0) {
+		return exit.With(exit.Usage, errors.New("either --host PATTERN or --all says where"))
+	}
+	o := control.Order{Process: process, Hosts: f.hosts, All: f.all, DryRun: f.dryRun}
+	p := newProgress(c.ErrOrStderr(), process)
+	var hosts []string
+	byHost := map[string]control.Row{}
+	err := control.NewClient(f.dir).Order(c.Context(), o, func(h control.Head) {
+		hosts = h.Hosts
+		p.begin(len(hosts))
+	}, func(r control.Row) {
+		byHost[r.Host] = r
+		p.row(r)
+	})
+	p.end()
+	if err != nil && hosts == nil {
+		return daemonError(err)
+	}
+	if c.Context().Err() != nil {
+		err = errors.New("interrupted; an order that was sent goes on")
+	}
+	rows := allRows(process, hosts, byHost)
+	if f.json {
+		if err := printRowsJSON(c.OutOrStdout(), rows); err != nil {
+			return err
+		}
+	} else {
+		printLines(c.OutOrStdout(), resultLines(rows))
+	}
+	if err != nil {
+		return err
+	}
+	if slices.ContainsFunc(rows, func(r control.Row) bool { return !isWell(r.Outcome) }) {
+		return exit.With(exit.NotWell, nil) // the rows have said it
+	}
+	return nil
+}
+
+// allRows has one row for each server in definition order; for one without a result it says so.
+func allRows(process string, hosts []string, byHost map[string]control.Row) []control.Row {
+	rows := make([]control.Row, 0, len(hosts))
+	for _, host := range hosts {
+		r, ok := byHost[host]
+		if !ok {
+			r = control.Row{Host: host, Process: process, Outcome: string(slave.Unknown), Text: "its result was not waited for"}
+		}
+		rows = append(rows, r)
+	}
+	return rows
+}
+
+// isWell says whether nothing is left to be done: the process runs or has run, or, in a dry run, would be ordered.
+func isWell(outcome string) bool {
+	return outcome == string(slave.Launched) || outcome == string(slave.Already) || outcome == string(manager.Ready)
+}
+
+func printRowsJSON(out io.Writer, rows []control.Row) error {
+	e := json.NewEncoder(out)
+	e.SetIndent("", "  ")
+	return e.Encode(rows)
+}
+
+// progress is the line on standard error while results come in, where that is a terminal.
+type progress struct {
+	live    *screen.Live
+	process string
+	servers int
+	done    int
+	counts  map[string]int
+	stop    chan struct{}
+	rows    chan control.Row
+	ended   chan struct{}
+}
+
+func newProgress(errOut io.Writer, process string) *progress {
+	p := &progress{process: process, counts: map[string]int{}}
+	if f, ok := errOut.(*os.File); ok {
+		if live, ok := screen.NewLive(f); ok {
+			p.live = live
+		}
+	}
+	return p
+}
+
+func (p *progress) begin(servers int) {
+	if p.live == nil {
+		return
+	}
+	p.servers = servers
+	p.stop, p.rows, p.ended = make(chan struct{}), make(chan control.Row), make(chan struct{})
+	go p.draw()
+}
+
+// draw owns the counts; it redraws at each tick, so that a thousand rows at once do not make a thousand drawings.
+func (p *progress) draw() {
+	defer close(p.ended)
+	started := time.Now()
+	ticker := time.NewTicker(progressEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case r := <-p.rows:
+			p.done++
+			p.counts[r.Outcome]++
+		case now := <-ticker.C:
+			p.live.Draw([]string{p.line(now.Sub(started))})
+		case <-p.stop:
+			p.live.Draw(nil)
+			return
+		}
+	}
+}
+
+const progressEvery = 100 * time.Millisecond
+
+func (p *progress) line(elapsed time.Duration) string {
+	text := fmt.Sprintf("%s: %d of %d servers", p.process, p.done, p.servers)
+	for _, outcome := range sortedKeys(p.counts) {
+		text += fmt.Sprintf(", %d %s", p.counts[outcome], outcome)
+	}
+	return fmt.Sprintf("%s · %v", text, elapsed.Round(time.Second))
+}
+
+func (p *progress) row(r control.Row) {
+	if p.rows != nil {
+		p.rows <- r
+	}
+}
+
+func (p *progress) end() {
+	if p.stop != nil {
+		close(p.stop)
+		<-p.ended
+	}
+}

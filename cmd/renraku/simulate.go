@@ -1,0 +1,75 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"renraku/cmd/internal/exit"
+	"renraku/slave"
+	"renraku/telegram"
+)
+
+func simulateCommand() *cobra.Command {
+	var (
+		slaves         int
+		listen, prefix string
+	)
+	c := &cobra.Command{
+		Use:   "simulate --slaves N --listen ADDR [--prefix sim]",
+		Short: "Answer as N slaves on one port, to try a definition or to load a manager",
+		Long: "Answers inquiries and orders as N slaves on one UDP and TCP port, to whoever asks. Nothing is run: orders are\n" +
+			"answered LAUNCHED with the process ID as status.",
+		RunE: func(c *cobra.Command, _ []string) error { return simulate(c, prefix, slaves, listen) },
+	}
+	c.Flags().IntVar(&slaves, "slaves", 0, "how `many` slaves")
+	c.Flags().StringVar(&listen, "listen", "", "`address` to listen on: host or host:port")
+	c.Flags().StringVar(&prefix, "prefix", "sim", "what the hosts' names begin with")
+	return c
+}
+
+func simulate(c *cobra.Command, prefix string, slaves int, listen string) error {
+	if slaves == 0 || listen == "" {
+		return exit.With(exit.Usage, errors.New("both --slaves N and --listen ADDR are needed"))
+	}
+	s, err := slave.NewSimulation(prefix, slaves)
+	if err != nil {
+		return exit.With(exit.Usage, err)
+	}
+	if _, _, err := net.SplitHostPort(listen); err != nil {
+		listen = net.JoinHostPort(listen, fmt.Sprint(telegram.Port))
+	}
+	address, err := net.ResolveUDPAddr("udp", listen)
+	if err != nil {
+		return exit.With(exit.Usage, fmt.Errorf("--listen %s: %w", listen, err))
+	}
+	packets, err := net.ListenUDP("udp", address)
+	if err != nil {
+		return fmt.Errorf("--listen %s: %w", listen, err)
+	}
+	packets.SetReadBuffer(simulateBuffer)
+	listener, err := net.Listen("tcp", packets.LocalAddr().String())
+	if err != nil {
+		packets.Close()
+		return err
+	}
+	fmt.Fprintf(c.OutOrStdout(), "answering as %s on %v; for the definition:\n\n[[slave]]\nhost    = %q\naddress = %q\n\n",
+		count(slaves, "slave", "slaves"), packets.LocalAddr(), s.Hosts(), packets.LocalAddr().String())
+	err = s.Serve(c.Context(), packets, listener, slog.New(slog.NewTextHandler(os.Stderr, nil)))
+	fmt.Fprintf(c.OutOrStdout(), "answered %d inquiries and %d orders\n", s.Answers(), s.Orders())
+	for reason, n := range s.Drops().All() {
+		fmt.Fprintf(c.OutOrStdout(), "dropped %d: %s\n", n, reason)
+	}
+	if c.Context().Err() == context.Canceled {
+		return nil
+	}
+	return err
+}
+
+// simulateBuffer is the wanted size of the socket's buffer in bytes, for many slaves asked at once.
+const simulateBuffer = 8 << 20

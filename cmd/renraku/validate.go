@@ -1,0 +1,127 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"renraku/cmd/internal/definition"
+	"renraku/cmd/internal/exit"
+	"renraku/slave"
+)
+
+func validateCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "validate FILE",
+		Short: "Check a definition file; show roles, processes and detection times",
+		Args:  exit.Args(cobra.ExactArgs(1)),
+		RunE: func(c *cobra.Command, args []string) error {
+			d, err := definition.Load(args[0])
+			if err != nil {
+				return exit.With(exit.Usage, err)
+			}
+			printLines(c.OutOrStdout(), describe(d))
+			return nil
+		},
+	}
+}
+
+// describe says what a definition means.
+func describe(d *definition.Definition) []string {
+	lines := []string{fmt.Sprintf("%s: correct: 1 manager, %s, %s, %s", d.File, count(len(d.Slaves), "slave", "slaves"),
+		count(len(d.Processes), "process", "processes"), count(len(d.Triggers), "trigger", "triggers")), ""}
+	lines = append(lines, columns(roleRows(d))...)
+	if len(d.Processes) > 0 {
+		lines = append(lines, "")
+		lines = append(lines, columns(processRows(d))...)
+	}
+	if len(d.Triggers) > 0 {
+		lines = append(lines, "")
+		lines = append(lines, columns(triggerRows(d))...)
+	}
+	if len(d.Groups) > 0 {
+		worst := d.Groups[0].Detection()
+		for _, g := range d.Groups {
+			worst = max(worst, g.Detection())
+		}
+		lines = append(lines, "", fmt.Sprintf("worst-case detection time of a server that falls silent: %v "+
+			"(interval + (retries + 1) × timeout)", worst))
+	}
+	return lines
+}
+
+func roleRows(d *definition.Definition) [][]string {
+	rows := [][]string{
+		{"HOST", "ROLE", "SERVERS", "ADDRESS", "INTERVAL", "TIMEOUT", "RETRIES", "DETECTION"},
+		{d.Manager.Host, "manager", "1", d.Manager.Address, "-", "-", "-", "-"},
+	}
+	for _, g := range d.Groups {
+		rows = append(rows, []string{g.Host, "slave", strconv.Itoa(g.Count), g.Address,
+			g.Interval.String(), g.Timeout.String(), strconv.Itoa(g.Retries), g.Detection().String()})
+	}
+	return rows
+}
+
+func processRows(d *definition.Definition) [][]string {
+	rows := [][]string{{"PROCESS", "TYPE", "FROM", "STATUS", "FAILED", "TIMEOUT", "SERVERS", "COMMAND"}}
+	hosts := d.Hosts()
+	for i := range d.Processes {
+		p := &d.Processes[i]
+		servers := 0
+		for _, h := range hosts {
+			if p.On(h) {
+				servers++
+			}
+		}
+		timeout := "none"
+		if p.Timeout > 0 {
+			timeout = p.Timeout.String()
+		}
+		rows = append(rows, []string{p.ID.String(), p.Type.String(), fromOf(p), orDash(p.Status.String()),
+			orDash(p.Failed.String()), timeout, strconv.Itoa(servers), strings.Join(p.Command, " ")})
+	}
+	return rows
+}
+
+func fromOf(p *slave.Process) string {
+	if len(p.From) == 0 {
+		return "any"
+	}
+	var from []string
+	for _, s := range p.From {
+		from = append(from, s.String())
+	}
+	return strings.Join(from, ",")
+}
+
+func triggerRows(d *definition.Definition) [][]string {
+	rows := [][]string{{"TRIGGER", "WHEN", "HOSTS"}}
+	for i := range d.Triggers {
+		t := &d.Triggers[i]
+		when := "at " + t.At
+		if t.Message != nil {
+			when = "message " + t.Message.String()
+		} else if t.Location != nil {
+			when += " " + t.Location.String()
+		}
+		var hosts []string
+		for _, h := range t.Hosts {
+			hosts = append(hosts, h.String())
+		}
+		where := orDash(strings.Join(hosts, ","))
+		if t.Local {
+			where += " (each itself)"
+		}
+		rows = append(rows, []string{t.Process, when, where})
+	}
+	return rows
+}
+
+func count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}

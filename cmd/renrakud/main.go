@@ -1,0 +1,128 @@
+// Renrakud is the daemon on every server: manager or slave, by the definition file.
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	systemd "github.com/coreos/go-systemd/v22/daemon"
+	"github.com/spf13/cobra"
+
+	"renraku/cmd/internal/daemon"
+	"renraku/cmd/internal/definition"
+	"renraku/cmd/internal/exit"
+	"renraku/slave/runs"
+)
+
+func main() {
+	if runs.IsParent() {
+		os.Exit(runs.Parent())
+	}
+	if err := command().Execute(); err != nil {
+		fmt.Fprintln(os.Stderr, exit.Lines("renrakud", err))
+		os.Exit(exit.Status(err))
+	}
+}
+
+type flags struct {
+	config, host, dir, logFormat string
+}
+
+func command() *cobra.Command {
+	var f flags
+	c := &cobra.Command{
+		Use:           "renrakud --config FILE [--host NAME] [--dir DIR] [--log-format text|json]",
+		Short:         "The renraku daemon of one server: manager or slave, by the definition file",
+		Args:          exit.Args(cobra.NoArgs),
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		RunE:          func(c *cobra.Command, _ []string) error { return run(c.Context(), f) },
+	}
+	c.DisableFlagsInUseLine = true
+	c.SetFlagErrorFunc(exit.FlagError)
+	c.CompletionOptions.DisableDefaultCmd = true
+	c.Flags().StringVar(&f.config, "config", "/etc/renraku/renraku.toml", "the definition `file`, the same on every server")
+	c.Flags().StringVar(&f.host, "host", "", "this server's `name` in the definition (default: the machine's host name)")
+	c.Flags().StringVar(&f.dir, "dir", daemon.DefaultDir, "the `directory` of this daemon's files and sockets")
+	c.Flags().StringVar(&f.logFormat, "log-format", "text", "the form of the log on standard error: `text or json`")
+	return c
+}
+
+func run(ctx context.Context, f flags) error {
+	log, err := logger(f.logFormat)
+	if err != nil {
+		return exit.With(exit.Usage, err)
+	}
+	if f.host == "" {
+		if f.host, err = os.Hostname(); err != nil {
+			return fmt.Errorf("find this machine's host name: %w", err)
+		}
+	}
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP) // one that comes while the daemon starts must not end it
+	defer signal.Stop(hangups)
+	d, err := definition.Load(f.config)
+	if err != nil {
+		return exit.With(exit.Usage, err)
+	}
+	if _, _, ok := d.Role(f.host); !ok {
+		return exit.With(exit.Usage, fmt.Errorf("host %q is neither the manager nor a slave of %s: --host names another", f.host, f.config))
+	}
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	one, err := daemon.Open(daemon.Options{Definition: d, Host: f.host, Dir: f.dir, Log: log})
+	if err != nil {
+		return err
+	}
+	unwatch := context.AfterFunc(ctx, func() {
+		log.Info("shutting down")
+		stop() // a second signal ends the daemon at once
+		systemd.SdNotify(false, systemd.SdNotifyStopping)
+	})
+	defer unwatch() // before stop, which ends ctx too
+	go readAgain(ctx, hangups, one, f.config, log)
+	log.Info("ready", "host", f.host, "role", one.Role.String(), "dir", f.dir, "definition", f.config)
+	if _, err := systemd.SdNotify(false, systemd.SdNotifyReady); err != nil {
+		log.Warn("systemd not told that the daemon is ready", "error", err)
+	}
+	if err := one.Run(ctx); err != nil {
+		return err
+	}
+	log.Info("ended", "host", f.host)
+	return nil
+}
+
+// readAgain takes the definition over again at each SIGHUP, until ctx ends.
+func readAgain(ctx context.Context, hangups <-chan os.Signal, one *daemon.Daemon, config string, log *slog.Logger) {
+	for {
+		select {
+		case <-hangups:
+		case <-ctx.Done():
+			return
+		}
+		d, err := definition.Load(config)
+		if err == nil {
+			err = one.Redefine(d)
+		}
+		if err != nil {
+			for line := range strings.Lines(err.Error()) {
+				log.Error("definition not read again; everything stays as it was", "definition", config, "error", strings.TrimSpace(line))
+			}
+		}
+	}
+}
+
+func logger(format string) (*slog.Logger, error) {
+	switch strings.ToLower(format) {
+	case "text":
+		return slog.New(slog.NewTextHandler(os.Stderr, nil)), nil
+	case "json":
+		return slog.New(slog.NewJSONHandler(os.Stderr, nil)), nil
+	}
+	return nil, fmt.Errorf("--log-format %q: text or json is right", format)
+}
