@@ -1,5 +1,7 @@
 // Package telegram is the wire format of renraku: the four telegrams of Figs. 7 and 8, exact both ways.
 //
+// SPEC.md is the specification, for those who write a peer; testdata/vectors has what every codec of it must do with which bytes.
+//
 // Whatever decodes encodes again to the same bytes, and whatever encodes decodes to the same value. Every telegram has a
 // fixed length; numbers are big-endian; names and texts are left-justified and padded with spaces (0x20).
 //
