@@ -9,7 +9,7 @@
 //
 // One writer, the daemon, holds an exclusive flock(2) on the file for its life. It is never an fcntl(2) or OFD lock: those
 // make COBOL's OPEN fail. A change is one pwrite(2) of one whole record, so readers need no lock. The file is never renamed
-// or replaced; a file of length zero means that monitoring has ended.
+// or replaced; a file of length zero means that monitoring has ended. CONTACTFILE.md is its format, for those who read it.
 //
 // Beside it stands the history (history.dat): what was ordered, and what became of it, in records of 256 bytes that are only
 // ever added at its end, each on disk before its outcome is told to anyone. HISTORY.md is its format. Whoever holds the contact

@@ -12,18 +12,24 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// block gives the first code block of HISTORY.md that is marked so and begins with start.
-func block(t *testing.T, mark, start string) string {
-	document, err := os.ReadFile("HISTORY.md")
+// block gives the first code block of a document that is marked so and begins with start.
+func block(t *testing.T, document, mark, start string) string {
+	content, err := os.ReadFile(document)
 	require.NoError(t, err)
-	_, after, ok := strings.Cut(string(document), "```"+mark+"\n"+start)
+	_, after, ok := strings.Cut(string(content), "```"+mark+"\n"+start)
 	require.True(t, ok)
 	text, _, _ := strings.Cut(after, "```")
 	return start + text
 }
 
-func TestExampleOfTheDocumentDecodes(t *testing.T) {
-	r, err := decodeHistory(strings.ReplaceAll(block(t, "text", "2026"), "·", " "), 0)
+func TestExampleOfTheDocumentOfTheContactFileDecodes(t *testing.T) {
+	r, err := decode(strings.ReplaceAll(block(t, "CONTACTFILE.md", "text", "app01"), "·", " "), 0)
+	require.NoError(t, err)
+	assert.Equal(t, Record{Host: "app01", Operating: Running, Application: Online, Since: noon}, r)
+}
+
+func TestExampleOfTheDocumentOfTheHistoryDecodes(t *testing.T) {
+	r, err := decodeHistory(strings.ReplaceAll(block(t, "HISTORY.md", "text", "2026"), "·", " "), 0)
 	require.NoError(t, err)
 	want := launched()
 	want.Time = noon.Add(123 * time.Millisecond)
@@ -51,7 +57,32 @@ func TestCommandsOfTheDocumentReadTheHistory(t *testing.T) {
 		"line 5\n",
 		"4\n",
 	}
-	for _, line := range strings.Split(strings.TrimSpace(block(t, "sh", "#")), "\n") {
+	runDocumented(t, "HISTORY.md", dir, want)
+}
+
+// The same for the contact file.
+func TestCommandsOfTheDocumentReadTheContactFile(t *testing.T) {
+	mgr01 := line("mgr01", "RUNNING", "NOT-STARTED", "2026-11-22T10:43:05Z")
+	app01 := line("app01", "STOPPED", "ONLINE", "2026-11-22T10:43:06Z")
+	app02 := line("app02", "RUNNING", "ONLINE", "2026-11-22T10:43:07Z")
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "contact.dat"), []byte(mgr01+app01+app02), 0o600))
+	shown := ""
+	for _, s := range []string{mgr01, app01, app02} {
+		shown += s[:16] + s[64:96] + "\n"
+	}
+	runDocumented(t, "CONTACTFILE.md", dir, []string{
+		"app01\n",
+		shown,
+		app02,
+		"NOT-STARTED              1\nONLINE                   2\n",
+		"3\n",
+	})
+}
+
+// runDocumented runs the commands of a document, each of which has to print what is wanted.
+func runDocumented(t *testing.T, document, dir string, want []string) {
+	for _, line := range strings.Split(strings.TrimSpace(block(t, document, "sh", "#")), "\n") {
 		if strings.HasPrefix(line, "#") {
 			continue
 		}

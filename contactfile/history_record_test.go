@@ -129,7 +129,7 @@ func TestDamagedHistoryRecordIsNamed(t *testing.T) {
 		{"local time", set(23, "+"), 0, FieldTime, ErrHistoryTime},
 		{"space before the host", set(24, " "), 24, FieldHost, ErrSpace},
 		{"no host", set(24, "     "), 24, FieldHost, ErrEmpty},
-		{"byte behind the host", set(87, "\x01"), 29, FieldHost, ErrSpace},
+		{"byte behind the host", set(87, "\x01"), 87, FieldHost, ErrByte},
 		{"byte at the end of a full field", set(104, "OPERATO\x80"), 111, FieldTrigger, ErrByte},
 		{"no trigger", set(104, "        "), 104, FieldTrigger, ErrEmpty},
 		{"no outcome", set(112, "            "), 112, FieldOutcome, ErrEmpty},

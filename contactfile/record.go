@@ -145,16 +145,26 @@ func checkName(f Field, offset int64, s string, most, least int) *FieldError {
 		return &FieldError{Field: f, Offset: offset + int64(most), Err: ErrTooLong,
 			Got: fmt.Sprintf("%d bytes, at most %d", len(s), most)}
 	}
-	for i := range len(s) {
+	end := 0 // of the first run of name bytes
+	for end < len(s) && isName(s[end]) {
+		end++
+	}
+	for i := end; i < len(s); i++ {
 		switch c := s[i]; {
 		case c == ' ':
-			return &FieldError{Field: f, Offset: offset + int64(i), Err: ErrSpace}
-		case c < 0x21 || c > 0x7E:
+		case isName(c):
+			return &FieldError{Field: f, Offset: offset + int64(end), Err: ErrSpace}
+		default:
 			return &FieldError{Field: f, Offset: offset + int64(i), Err: ErrByte, Got: fmt.Sprintf("0x%02X", c)}
 		}
 	}
+	if end < len(s) { // the field could not keep it
+		return &FieldError{Field: f, Offset: offset + int64(end), Err: ErrSpace}
+	}
 	return nil
 }
+
+func isName(c byte) bool { return c >= 0x21 && c <= 0x7E }
 
 func appendPadded(b []byte, s string, n int) []byte {
 	b = append(b, s...)
