@@ -1,5 +1,8 @@
-// Package slavetest is a network of datagrams in memory, for tests that run in testing/synctest: a real socket would stop the
-// bubble's clock.
+// Package slavetest is bad networks for tests.
+//
+//   - network.go: a network of datagrams in memory, for tests that run in testing/synctest: a real socket would stop the bubble's
+//     clock.
+//   - impair.go: what a bad network does, decided by a seed. proxy.go: a proxy on real sockets that does it.
 package slavetest
 
 import (
@@ -18,6 +21,7 @@ type Network struct {
 	mu      sync.Mutex
 	sockets map[netip.AddrPort]*Socket
 	lose    func(from, to netip.AddrPort, b []byte) bool
+	line    func(from, to netip.AddrPort) *Line
 }
 
 type datagram struct {
@@ -30,6 +34,13 @@ func (n *Network) Lose(lose func(from, to netip.AddrPort, b []byte) bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.lose = lose
+}
+
+// Impair has every datagram go by the line that line gives for its way; nil is a good one.
+func (n *Network) Impair(line func(from, to netip.AddrPort) *Line) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.line = line
 }
 
 // Listen opens the socket addr, such as 192.0.2.1:10320.
@@ -48,12 +59,37 @@ func (n *Network) Listen(addr string) *Socket {
 func (n *Network) carry(from, to netip.AddrPort, b []byte) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	if n.lose != nil && n.lose(from, to, b) {
+		return
+	}
+	copies := []Copy{{Bytes: append([]byte(nil), b...)}}
+	if n.line != nil {
+		if line := n.line(from, to); line != nil {
+			copies = line.Carry(b)
+		}
+	}
+	for _, c := range copies {
+		d := datagram{from, c.Bytes}
+		if c.After == 0 {
+			n.deliver(to, d)
+			continue
+		}
+		time.AfterFunc(c.After, func() {
+			n.mu.Lock()
+			defer n.mu.Unlock()
+			n.deliver(to, d)
+		})
+	}
+}
+
+// deliver is called with the lock held.
+func (n *Network) deliver(to netip.AddrPort, d datagram) {
 	s := n.sockets[to]
-	if s == nil || n.lose != nil && n.lose(from, to, b) {
+	if s == nil {
 		return
 	}
 	select {
-	case s.queue <- datagram{from, append([]byte(nil), b...)}:
+	case s.queue <- d:
 	default:
 	}
 }
