@@ -53,11 +53,7 @@ func (r *responses) serveConnection(ctx context.Context, conn net.Conn, from net
 	defer context.AfterFunc(ctx, func() { conn.SetReadDeadline(time.Unix(1, 0)) })()
 	reader := telegram.NewReader(conn)
 	for {
-		conn.SetReadDeadline(time.Now().Add(slave.TelegramWait))
-		if ctx.Err() != nil {
-			return
-		}
-		t, err := reader.Read()
+		t, err := slave.NextTelegram(ctx, conn, reader, time.Now().Add(slave.TelegramWait))
 		var field *telegram.FieldError
 		if errors.As(err, &field) || errors.Is(err, io.ErrUnexpectedEOF) {
 			r.drops.Count(slave.DropOf(err))

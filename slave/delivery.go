@@ -19,7 +19,7 @@ const (
 	deliveryPause     = time.Second // after the first attempt that failed; twice as long after each further one
 	deliveryPauseMost = time.Minute
 	deliveryDialWait  = 5 * time.Second
-	olderFirst        = ReceiptWait + 5*time.Second
+	olderFirst        = time.Second
 )
 
 // delivery tells the manager every result for which the connection of an order brought no receipt: it dials the manager's port
@@ -156,24 +156,16 @@ func (d *delivery) failure() <-chan struct{} {
 	return d.failed
 }
 
-// olderTaken waits until the manager has every result before that one: it is there, since it has ordered. It waits for a short
-// while only, and not at all for a manager that takes orders' answers but no connection.
+// olderTaken waits until the manager has the results before that one which are to be delivered: it is there, since it has
+// ordered. It waits for a short while only; not for those that another order's connection has told it, and not for a manager that
+// takes orders' answers but no connection.
 func (d *delivery) olderTaken(ctx context.Context, index int) {
 	ctx, cancel := context.WithTimeout(ctx, olderFirst)
 	defer cancel()
 	for {
-		p, ok := d.box.before(index)
-		if !ok {
+		p, ready := d.box.head()
+		if !ready || p.index >= index {
 			return
-		}
-		if p.held {
-			select {
-			case <-p.settled:
-			case <-p.released:
-			case <-ctx.Done():
-				return
-			}
-			continue
 		}
 		failure := d.failure()
 		d.heard()

@@ -172,13 +172,25 @@ func TestAnAnswerWaitsForOlderResultsAShortWhile(t *testing.T) {
 		assert.Equal(t, olderFirst, time.Since(begun))
 		begun = time.Now()
 		go func() {
-			time.Sleep(time.Second)
+			time.Sleep(olderFirst / 2)
 			p.taken(0)
 		}()
 		d.olderTaken(t.Context(), index)
-		assert.Equal(t, time.Second, time.Since(begun))
+		assert.Equal(t, olderFirst/2, time.Since(begun))
 		d.olderTaken(t.Context(), index)
-		assert.Equal(t, time.Second, time.Since(begun), "nothing is before it any more")
+		assert.Equal(t, olderFirst/2, time.Since(begun), "nothing is before it any more")
+	})
+}
+
+func TestAnAnswerDoesNotWaitForAnotherOrdersReceipt(t *testing.T) {
+	p := openPost(t, t.TempDir())
+	p.file("A", Launched, ByOrder, true) // its connection has it
+	index := p.file("B", Launched, ByOrder, true)
+	synctest.Test(t, func(t *testing.T) {
+		d, _ := newDeliveryOf(p, func(int) (net.Conn, error) { return nil, errNoManager })
+		begun := time.Now()
+		d.olderTaken(t.Context(), index)
+		assert.Zero(t, time.Since(begun))
 	})
 }
 

@@ -34,10 +34,10 @@ type responder interface {
 	execute(ctx context.Context, q telegram.ExecutionOrder) (*response, Drop)
 }
 
-// response is the answer to an order; settle is called once, and says whether the manager has taken it.
+// response is the answer to an order; settle is called once, and says whether the manager has taken it, or why not.
 type response struct {
 	telegram.ExecutionResponse
-	settle func(taken bool)
+	settle func(taken bool, why string)
 }
 
 // endpoint is the message send/receive program of a slave (240): its UDP socket and its TCP listener.

@@ -18,6 +18,7 @@ import (
 const (
 	MaxConnections = 1024             // at once; one more is closed at once
 	TelegramWait   = 60 * time.Second // for the next telegram on a connection
+	RestWait       = 5 * time.Second  // for the rest of a telegram that has begun
 	ReceiptWait    = 10 * time.Second // for TAKEN after XR
 	WriteWait      = 10 * time.Second // for the peer to take the bytes of a telegram
 )
@@ -86,72 +87,99 @@ func remoteAddr(conn net.Conn) netip.Addr {
 	return netip.Addr{}
 }
 
-// serveConnection takes telegrams one after the other: orders, each answered and then waited for to be TAKEN, and
-// inquiries, answered as on UDP. What does not decode ends the connection.
+// conversation is one connection: telegrams one after the other. Orders are answered, and each answer then waited for to be TAKEN;
+// inquiries are answered as on UDP. What does not decode ends the connection.
+type conversation struct {
+	*endpoint
+	conn   net.Conn
+	reader *telegram.Reader
+	open   *response // sent, and no receipt yet
+	until  time.Time // when that is given up
+}
+
 func (e *endpoint) serveConnection(ctx context.Context, conn net.Conn, _ netip.Addr) {
 	defer context.AfterFunc(ctx, func() { conn.SetReadDeadline(time.Unix(1, 0)) })()
-	reader := telegram.NewReader(conn)
-	var open *response // sent, and no receipt yet
-	defer func() {
-		if open != nil {
-			open.settle(false)
-		}
-	}()
+	c := &conversation{endpoint: e, conn: conn, reader: telegram.NewReader(conn)}
 	for {
-		wait := TelegramWait
-		if open != nil {
-			wait = ReceiptWait
-		}
-		conn.SetReadDeadline(time.Now().Add(wait))
-		if ctx.Err() != nil {
-			return
-		}
-		t, err := reader.Read()
-		if open != nil {
-			taken := isReceipt(t, &open.ExecutionResponse)
-			if !taken {
-				e.log.Warn("response not taken by the manager; it is delivered again", "response", open.String(), "reason", notTaken(t, err))
-			}
-			open.settle(taken)
-			open = nil
-		}
+		t, err := c.next(ctx)
 		if err != nil {
+			c.settle(false, notTaken(t, err))
 			e.countStreamError(conn, err)
 			return
 		}
-		open, err = e.serveTelegram(ctx, conn, t)
-		if err != nil {
+		if err := c.serve(ctx, t); err != nil {
+			c.settle(false, err.Error())
 			e.log.Warn("connection ended", "peer", conn.RemoteAddr().String(), "error", err)
 			return
 		}
 	}
 }
 
-// serveTelegram answers one telegram; the XR that it sent is returned, for the receipt.
-func (e *endpoint) serveTelegram(ctx context.Context, conn net.Conn, t telegram.Telegram) (*response, error) {
+// next reads one telegram; none is waited for longer than the receipt that is outstanding.
+func (c *conversation) next(ctx context.Context) (telegram.Telegram, error) {
+	until := time.Now().Add(TelegramWait)
+	if c.open != nil {
+		until = c.until
+	}
+	return NextTelegram(ctx, c.conn, c.reader, until)
+}
+
+// NextTelegram reads one telegram from a connection whose read deadline the end of ctx sets into the past. Its first byte is
+// waited for until the given time, and the rest for RestWait after it.
+func NextTelegram(ctx context.Context, conn net.Conn, reader *telegram.Reader, until time.Time) (telegram.Telegram, error) {
+	conn.SetReadDeadline(until)
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	if err := reader.Begin(); err != nil {
+		return nil, err
+	}
+	conn.SetReadDeadline(time.Now().Add(RestWait))
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	return reader.Read()
+}
+
+// settle says what became of the outstanding answer, if there is one.
+func (c *conversation) settle(taken bool, why string) {
+	if c.open != nil {
+		c.open.settle(taken, why)
+		c.open = nil
+	}
+}
+
+// serve answers one telegram.
+func (c *conversation) serve(ctx context.Context, t telegram.Telegram) error {
 	switch q := t.(type) {
 	case telegram.StatusInquiry:
-		r, drop := e.answer(q)
+		r, drop := c.answer(q)
 		if drop != NoDrop {
-			e.drops.Count(drop)
-			return nil, nil
+			c.drops.Count(drop)
+			return nil
 		}
-		return nil, writeTo(conn, r)
+		return writeTo(c.conn, r)
 	case telegram.ExecutionOrder:
-		if q.Control == telegram.Taken {
-			return nil, nil
+		if q.Control == telegram.Launch {
+			return c.order(ctx, q)
 		}
-		r, drop := e.execute(ctx, q)
-		if drop != NoDrop {
-			return nil, e.dropped(t, drop)
+		if c.open != nil && isReceipt(q, &c.open.ExecutionResponse) {
+			c.settle(true, "")
 		}
-		if err := writeTo(conn, r.ExecutionResponse); err != nil {
-			r.settle(false)
-			return nil, err
-		}
-		return r, nil
+		return nil
 	}
-	return nil, e.dropped(t, DropType)
+	return c.dropped(t, DropType)
+}
+
+// order answers one order. With the next order on the same connection, there will be no receipt of the one before.
+func (c *conversation) order(ctx context.Context, q telegram.ExecutionOrder) error {
+	c.settle(false, "the next order came instead of a receipt")
+	r, drop := c.execute(ctx, q)
+	if drop != NoDrop {
+		return c.dropped(q, drop)
+	}
+	c.open, c.until = r, time.Now().Add(ReceiptWait)
+	return writeTo(c.conn, r.ExecutionResponse)
 }
 
 // dropped counts a telegram for which the connection ends.

@@ -66,11 +66,10 @@ func TestAResponseThatIsNotTakenIsLoggedAndTheNextOrderIsServed(t *testing.T) {
 		return xr("app01", 0x8000, id, "NOT-STARTED", "no process "+id+" in the definition")
 	}
 	for name, instead := range map[string][]byte{
-		"no receipt at all":   nil,
-		"of another process":  xq("app01", 0x0200, "OTHER"),
-		"of another host":     xq("app02", 0x0200, "FIRST"),
-		"an inquiry":          sq("app02", 0x0001), // dropped without an answer
-		"a receipt too often": append(xq("app01", 0x0200, "OTHER"), xq("app01", 0x0200, "FIRST")...),
+		"no receipt at all":  nil,
+		"of another process": xq("app01", 0x0200, "OTHER"),
+		"of another host":    xq("app02", 0x0200, "FIRST"),
+		"an inquiry":         sq("app02", 0x0001), // dropped without an answer
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := startServer(t)
@@ -86,6 +85,44 @@ func TestAResponseThatIsNotTakenIsLoggedAndTheNextOrderIsServed(t *testing.T) {
 			assert.Len(t, r.log.with("not taken"), 1)
 		})
 	}
+}
+
+func TestAReceiptCountsWhateverCameBeforeIt(t *testing.T) {
+	for name, before := range map[string][]byte{
+		"nothing":                      nil,
+		"an inquiry":                   sq("app01", 0x0001),
+		"a receipt of another process": append(xq("app01", 0x0200, "OTHER"), sq("app01", 0x0001)...),
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := startServer(t)
+			conn := r.connect("127.0.0.1")
+			send(t, conn, xq("app01", 0x0100, "FIRST"))
+			take(t, conn, 212)
+			send(t, conn, before)
+			if before != nil {
+				assert.Equal(t, string(sr("app01", 0x0010, "NOT-STARTED", "")), string(take(t, conn, 196)))
+			}
+			send(t, conn, xq("app01", 0x0200, "FIRST"))
+			require.NoError(t, conn.CloseWrite())
+			requireClosed(t, conn)
+			require.NoError(t, r.stop())
+			assert.Empty(t, r.log.with("not taken"))
+			assert.Empty(t, r.results.delivered())
+		})
+	}
+}
+
+// One connection that gives no receipt keeps nobody waiting: the answer of another order comes at once.
+func TestAnAnswerWithoutAReceiptHoldsNoOtherOrderUp(t *testing.T) {
+	r := startServer(t, Process{ID: processID("ONLINE"), Command: sh(""), Status: appStatus("ONLINE")})
+	idle := r.connect("127.0.0.1")
+	send(t, idle, xq("app01", 0x0100, "FIRST"))
+	take(t, idle, 212)
+	begun := time.Now()
+	other := r.connect("127.0.0.1")
+	send(t, other, xq("app01", 0x0100, "ONLINE"))
+	assert.Equal(t, xr("app01", 0x1000, "ONLINE", "ONLINE", "")[:108], take(t, other, 212)[:108])
+	assert.Less(t, time.Since(begun), ReceiptWait/2)
 }
 
 func TestAConnectionThatEndsWithoutAReceiptIsLogged(t *testing.T) {
@@ -301,7 +338,8 @@ func TestAConnectionIsNotHeldForEver(t *testing.T) {
 		logged string
 	}{
 		{"nothing comes", func(*testing.T, net.Conn) {}, TelegramWait, ""},
-		{"half a telegram comes", func(t *testing.T, conn net.Conn) { send(t, conn, xq("app1", 0x0100, "ONLINE")[:80]) }, TelegramWait, ""},
+		{"half a telegram comes", func(t *testing.T, conn net.Conn) { send(t, conn, xq("app1", 0x0100, "ONLINE")[:80]) }, RestWait, ""},
+		{"a line of another protocol comes", func(t *testing.T, conn net.Conn) { send(t, conn, []byte("GET / HTTP/1.0\r\n\r\n")) }, RestWait, ""},
 		{"nothing comes after a receipt", func(t *testing.T, conn net.Conn) {
 			send(t, conn, xq("app1", 0x0100, "ONLINE"))
 			assert.Equal(t, launched, take(t, conn, 212))
@@ -310,7 +348,14 @@ func TestAConnectionIsNotHeldForEver(t *testing.T) {
 		{"no receipt comes", func(t *testing.T, conn net.Conn) {
 			send(t, conn, xq("app1", 0x0100, "ONLINE"))
 			assert.Equal(t, launched, take(t, conn, 212))
-		}, ReceiptWait, "response not taken by the manager"},
+		}, ReceiptWait, ""}, // a simulation delivers nothing again
+		{"an inquiry comes instead of a receipt", func(t *testing.T, conn net.Conn) {
+			send(t, conn, xq("app1", 0x0100, "ONLINE"))
+			assert.Equal(t, launched, take(t, conn, 212))
+			time.Sleep(ReceiptWait - time.Second)
+			send(t, conn, sq("app1", 0x0001))
+			take(t, conn, 196)
+		}, time.Second, ""},
 		{"the response is not read", func(t *testing.T, conn net.Conn) {
 			send(t, conn, xq("app1", 0x0100, "ONLINE"))
 			time.Sleep(WriteWait)

@@ -48,7 +48,6 @@ type parcel struct {
 	index    int // in the history
 	response telegram.ExecutionResponse
 	held     bool          // the connection of its order has it now
-	released chan struct{} // closed when that connection has ended without a receipt
 	settled  chan struct{} // closed when the manager has it
 }
 
@@ -154,7 +153,7 @@ func (o *outbox) add(index int, r *Result, held bool) {
 		o.next++
 	}
 	if o.delivers(r) {
-		p := parcel{index: index, response: r.marked().Response(), held: held, released: make(chan struct{}), settled: make(chan struct{})}
+		p := parcel{index: index, response: r.marked().Response(), held: held, settled: make(chan struct{})}
 		at, _ := o.find(index)
 		o.pending = slices.Insert(o.pending, at, p)
 		o.rouse()
@@ -188,7 +187,6 @@ func (o *outbox) release(index int) {
 	defer o.mu.Unlock()
 	if at, ok := o.find(index); ok {
 		o.pending[at].held = false
-		close(o.pending[at].released)
 		o.rouse()
 	}
 }
@@ -225,17 +223,6 @@ func (o *outbox) head() (p parcel, ready bool) {
 		return parcel{}, false
 	}
 	return o.pending[0], !o.pending[0].held
-}
-
-// before gives the result before that one which the manager has not said it has, if there is one.
-func (o *outbox) before(index int) (p parcel, ok bool) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	at, _ := o.find(index)
-	if at == 0 {
-		return parcel{}, false
-	}
-	return o.pending[at-1], true
 }
 
 // rouse has the delivery look again.

@@ -164,7 +164,8 @@ func (s *Server) answer(q telegram.StatusInquiry) (telegram.StatusResponse, Drop
 	return s.status.Answer(q)
 }
 
-// execute answers an order when every older result has reached the manager, so that it learns them in their order.
+// execute answers an order when the older results that are to be delivered have reached the manager, so that it learns them in
+// their order.
 func (s *Server) execute(ctx context.Context, q telegram.ExecutionOrder) (*response, Drop) {
 	if q.Host != s.cfg.Host {
 		return nil, DropForeignHost
@@ -174,15 +175,17 @@ func (s *Server) execute(ctx context.Context, q telegram.ExecutionOrder) (*respo
 		return nil, DropEnding
 	}
 	if index == noRecord {
-		return &response{result.Response(), func(bool) {}}, NoDrop
+		return &response{result.Response(), func(bool, string) {}}, NoDrop
 	}
 	s.delivery.olderTaken(ctx, index)
-	return &response{result.Response(), func(taken bool) {
+	answer := result.Response()
+	return &response{answer, func(taken bool, why string) {
 		if taken {
 			s.outbox.taken(index)
-		} else {
-			s.outbox.release(index)
+			return
 		}
+		s.cfg.Log.Warn("response not taken by the manager; it is delivered again", "response", answer.String(), "reason", why)
+		s.outbox.release(index)
 	}}, NoDrop
 }
 

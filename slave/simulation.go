@@ -120,7 +120,7 @@ func (s *Simulation) execute(_ context.Context, q telegram.ExecutionOrder) (*res
 	}
 	r.Status = host.application
 	s.orders.Add(1)
-	return &response{r, func(bool) {}}, NoDrop // what is not taken is not delivered again: nothing was run
+	return &response{r, func(bool, string) {}}, NoDrop // what is not taken is not delivered again: nothing was run
 }
 
 // index finds which of the slaves has the name.

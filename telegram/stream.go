@@ -8,19 +8,35 @@ import (
 
 // Reader reads telegrams that follow one another on a stream (TCP). It reads no byte beyond the telegram it gives.
 type Reader struct {
-	r   io.Reader
-	buf [MaxLength]byte
+	r     io.Reader
+	begun int // bytes that Begin has read: 0 or 1
+	buf   [MaxLength]byte
 }
 
 // NewReader gives a Reader on r.
 func NewReader(r io.Reader) *Reader { return &Reader{r: r} }
 
+// Begin waits for the first byte of the next telegram, so that a caller can give the rest a time of its own. The error is io.EOF
+// where the stream ends instead.
+func (r *Reader) Begin() error {
+	if r.begun > 0 {
+		return nil
+	}
+	n, err := io.ReadFull(r.r, r.buf[:1])
+	r.begun = n
+	return streamError(err)
+}
+
 // Read reads one telegram. The error is io.EOF where the stream ends between telegrams, io.ErrUnexpectedEOF where it ends
 // inside one, and a *FieldError for bytes that do not decode. After a bad length or type the stream has no boundary any more
 // and must be closed.
 func (r *Reader) Read() (Telegram, error) {
-	header := r.buf[:headerLength]
-	if _, err := io.ReadFull(r.r, header); err != nil {
+	header, begun := r.buf[:headerLength], r.begun
+	r.begun = 0
+	if _, err := io.ReadFull(r.r, header[begun:]); err != nil {
+		if begun > 0 && errors.Is(err, io.EOF) {
+			err = io.ErrUnexpectedEOF
+		}
 		return nil, streamError(err)
 	}
 	t, err := typeOf(header)
@@ -39,7 +55,7 @@ func (r *Reader) Read() (Telegram, error) {
 
 // streamError keeps io.EOF itself, as readers are expected to.
 func streamError(err error) error {
-	if err == io.EOF {
+	if err == nil || err == io.EOF {
 		return err
 	}
 	return fmt.Errorf("read a telegram: %w", err)

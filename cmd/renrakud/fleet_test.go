@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"renraku/cmd/internal/cmdtest"
+	"renraku/slave"
 	"renraku/telegram"
 )
 
@@ -320,6 +321,7 @@ func TestOfAHundredOrdersAtOnceOneIsLaunched(t *testing.T) {
 	defer gate.Close()
 
 	answers := make(chan telegram.Telegram, orders)
+	begun := time.Now()
 	for range orders {
 		conn, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", f.Ports[first]))
 		require.NoError(t, err)
@@ -344,6 +346,7 @@ func TestOfAHundredOrdersAtOnceOneIsLaunched(t *testing.T) {
 		x := take()
 		assert.Equal(t, telegram.Already, x.Control, x.String())
 	}
+	assert.Less(t, time.Since(begun), slave.ReceiptWait, "nobody waits for another order's receipt")
 	_, err = io.WriteString(gate, "go\n")
 	require.NoError(t, err)
 	x := take()
