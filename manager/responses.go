@@ -39,8 +39,9 @@ func (r *responses) take(x *telegram.ExecutionResponse, own *sentOrder) (slave.R
 	r.untaken.say(x.Host.String(), err)
 	if fresh {
 		result.Log(r.log)
-		p := r.targets.defined.process(x.Process)
-		if event := result.Event(p != nil && p.Type == slave.Simple); event != "" {
+		p, plain := r.targets.defined.process(x.Process), result
+		plain.Text = result.Unmarked()
+		if event := plain.Event(p != nil && p.Type == slave.Simple); event != "" {
 			r.tell(event)
 		}
 	}

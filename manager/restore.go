@@ -29,8 +29,9 @@ func (k *targets) restore(left []*sentOrder) {
 		if s == nil && !k.knows(t) {
 			continue
 		}
-		k.restoreRecord(t, i, &r)
-		if s != nil && i >= s.records && r.Outcome != slave.Ended {
+		_, askedThere := r.AskedThere()
+		k.restoreRecord(t, i, &r, askedThere)
+		if s != nil && i >= s.records && r.Outcome != slave.Ended && !askedThere {
 			k.done(s.entry)
 			delete(outstanding, t)
 		}
@@ -64,13 +65,18 @@ func (k *targets) takeUp(left []*sentOrder) map[target]*sentOrder {
 	return outstanding
 }
 
-// restoreRecord takes up one record, the newest of its target first.
-func (k *targets) restoreRecord(t target, index int, r *slave.Result) {
+// restoreRecord takes up one record, the newest of its target first. Runs that the slave itself asked for answer no order: who
+// ordered last stands in another one.
+func (k *targets) restoreRecord(t target, index int, r *slave.Result, askedThere bool) {
 	e := k.find(t)
-	if e.trigger != "" { // there was a newer one
+	newest := !e.restored
+	e.restored = true
+	if e.trigger == "" && !askedThere {
+		e.trigger = r.Trigger
+	}
+	if !newest {
 		return
 	}
-	e.trigger = r.Trigger
 	if r.Outcome == slave.Unknown || e.sent != nil && index < e.sent.records {
 		return // an order was sent after whatever response came before
 	}

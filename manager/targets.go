@@ -73,6 +73,7 @@ type entry struct {
 	answered bool // there is a last response
 	last     telegram.ExecutionResponse
 	applied  bool // field 133 follows it
+	restored bool // from a record of the history
 }
 
 func newTargets(cfg *Config, journal *journal, status *StatusControl, file *contactfile.File, defined *definitions) *targets {

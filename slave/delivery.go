@@ -19,7 +19,7 @@ const (
 	deliveryPause     = time.Second // after the first attempt that failed; twice as long after each further one
 	deliveryPauseMost = time.Minute
 	deliveryDialWait  = 5 * time.Second
-	olderFirst        = time.Second
+	olderFirst        = 2 * time.Second
 )
 
 // delivery tells the manager every result for which the connection of an order brought no receipt: it dials the manager's port

@@ -53,7 +53,8 @@ type ExecutionControl struct {
 	running   map[telegram.ProcessID]*execution
 	settled   map[telegram.ProcessID]uint64 // the last run of which all is in the history
 	held      int                           // ended processes whose output is still open
-	idle      chan struct{}                 // closed while no order is in progress
+	marks     distinguisher
+	idle      chan struct{} // closed while no order is in progress
 }
 
 // execution is a run in progress.
@@ -74,6 +75,7 @@ func NewExecutionControl(cfg ExecutionConfig) *ExecutionControl {
 		host: cfg.Host, own: cfg.Own, runs: cfg.Records.Runs, history: cfg.Records.History, tell: cfg.Tell, log: cfg.Log,
 		running: map[telegram.ProcessID]*execution{},
 		settled: map[telegram.ProcessID]uint64{},
+		marks:   distinguisher{earlier: map[telegram.ProcessID][]content{}},
 		idle:    make(chan struct{}),
 	}
 	if e.tell == nil {

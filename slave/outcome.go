@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"regexp"
 	"strings"
 	"time"
 
@@ -120,7 +119,7 @@ func (r *Result) Event(simple bool) string {
 	case r.Outcome == Launched, r.Outcome == Ended && strings.HasPrefix(r.Text, runs.EndedNormally):
 		what = runs.EndedNormally
 	case r.Outcome == Ended, r.Outcome == Failed:
-		what = "failed: " + askedThere.ReplaceAllString(r.Text, "")
+		what = "failed: " + r.Text
 	case r.Outcome == Lost:
 		what = "lost: " + r.Text
 	default:
@@ -146,29 +145,6 @@ func (r *Result) Response() telegram.ExecutionResponse {
 		Status:  r.Application,
 		Text:    telegram.CutText(r.Text),
 	}
-}
-
-// An XR of a run that the manager did not order ends with who asked and when, such as " (MESSAGE 10:43:05.123)": it has no other
-// field for that, and two such runs in a row must not be taken for one that is delivered again.
-var askedThere = regexp.MustCompile(` \((OPERATOR|TIME|MESSAGE) [0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}\)$`)
-
-// marked is the result as the manager is told of it.
-func (r *Result) marked() *Result {
-	if r.Trigger == ByOrder {
-		return r
-	}
-	m, end := *r, fmt.Sprintf(" (%s %s)", r.Trigger, r.Time.UTC().Format("15:04:05.000"))
-	m.Text = telegram.Cut(r.Text, telegram.TextLength-len(end)) + end
-	return &m
-}
-
-// AskedThere says who on the slave itself asked for the run that an XR tells of; it is not ok where the manager's order did.
-func (r *Result) AskedThere() (by Trigger, ok bool) {
-	found := askedThere.FindStringSubmatch(r.Text)
-	if found == nil {
-		return "", false
-	}
-	return Trigger(found[1]), true
 }
 
 // ResultOf is the result that an XR carries.

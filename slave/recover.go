@@ -17,6 +17,7 @@ func (e *ExecutionControl) Recover() {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	e.marks.restore(e.history)
 	var ended []*execution
 	for _, r := range last {
 		x := e.recover(r)

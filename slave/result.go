@@ -116,6 +116,7 @@ func (e *ExecutionControl) file(x *execution, r *Result, last bool) bool {
 	if !after.IsZero() {
 		r.Application = after
 	}
+	e.distinguish(r)
 	index, ok := e.write(r)
 	if !ok {
 		return false
@@ -124,13 +125,29 @@ func (e *ExecutionControl) file(x *execution, r *Result, last bool) bool {
 	e.noteFiled(x, r)
 	r.Log(e.log)
 	waiting := e.settle(x, r, index, last)
-	if event := r.Event(x.Simple); event != "" {
+	if event := e.eventOf(r, x.Simple); event != "" {
 		e.tell(event)
 	}
 	if waiting != nil {
 		waiting <- filed{*r, index}
 	}
 	return true
+}
+
+// distinguish is that of the distinguisher with the lock taken.
+func (e *ExecutionControl) distinguish(r *Result) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.marks.distinguish(r)
+}
+
+// eventOf is what the triggers are told of a result of this server: without the mark of an ordered run.
+func (e *ExecutionControl) eventOf(r *Result, simple bool) string {
+	plain := *r
+	if r.Trigger == ByOrder {
+		plain.Text = r.Unmarked()
+	}
+	return plain.Event(simple)
 }
 
 func (e *ExecutionControl) noteFiled(x *execution, r *Result) {
@@ -248,6 +265,7 @@ func (e *ExecutionControl) apply(after, stands telegram.Status) telegram.Status 
 // fileRefusal writes an order that launched nothing to the history. It is answered even where that fails: nothing was done that
 // could be lost.
 func (e *ExecutionControl) fileRefusal(r *Result) int {
+	e.marks.distinguish(r)
 	r.Log(e.log)
 	index, err := e.history.Append(r.Record())
 	if err != nil {
@@ -256,7 +274,7 @@ func (e *ExecutionControl) fileRefusal(r *Result) int {
 	}
 	e.offer(index, r, r.Trigger == ByOrder)
 	if r.Outcome == Failed {
-		e.tell(r.Event(false))
+		e.tell(e.eventOf(r, false))
 	}
 	return index
 }
