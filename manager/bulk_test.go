@@ -7,10 +7,13 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 
 	"renraku/contactfile"
 	"renraku/slave"
@@ -24,12 +27,13 @@ const (
 	neverAnswersIt
 	closesOnIt
 	noConnection // answers inquiries only
+	lostPower    // so do these, until they are ordered: then nobody answers at all
 	saysStopped  // to each inquiry
 	neverAnswers // not even an inquiry
 	behaviours
 )
 
-// bulkSlaves are n slaves at two addresses: at one nobody takes orders.
+// bulkSlaves are n slaves at three addresses: at one orders are refused by the system, at one nothing answers them.
 type bulkSlaves struct {
 	t      *testing.T
 	hosts  []telegram.Host
@@ -41,20 +45,25 @@ func newBulkSlaves(t *testing.T, n int) (*bulkSlaves, []Slave) {
 	packets, listener, addr := sockets(t, "127.0.0.1")
 	deafPackets, deafListener, deaf := sockets(t, "127.0.0.1")
 	deafListener.Close()
+	lostPackets, lost := blackHole(t)
 	var slaves []Slave
 	for i := range n {
 		s := Slave{Host: hostNumber(t, i), Address: address(t, addr), Interval: time.Hour, Timeout: time.Second, Retries: 1}
 		if i%behaviours == noConnection {
 			s.Address = address(t, deaf)
 		}
+		if i%behaviours == lostPower {
+			s.Address = address(t, lost)
+		}
 		b.hosts = append(b.hosts, s.Host)
 		b.number[s.Host] = i
 		slaves = append(slaves, s)
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan struct{}, 3)
+	ended := make(chan struct{}, 4)
 	go func() { b.answerInquiries(packets); ended <- struct{}{} }()
 	go func() { b.answerInquiries(deafPackets); ended <- struct{}{} }()
+	go func() { b.answerInquiries(lostPackets); ended <- struct{}{} }()
 	go func() {
 		everyone := func(netip.Addr) slave.Drop { return slave.NoDrop }
 		slave.AcceptConnections(ctx, listener, quiet(), everyone, &slave.Drops{}, b.answerOrder)
@@ -64,11 +73,35 @@ func newBulkSlaves(t *testing.T, n int) (*bulkSlaves, []Slave) {
 		stop()
 		packets.Close()
 		deafPackets.Close()
+		lostPackets.Close()
 		for range cap(ended) {
 			<-ended
 		}
 	})
 	return b, slaves
+}
+
+// blackHole is a UDP socket, and a TCP port of the same number that answers no attempt to connect: its backlog is full, so that the
+// system drops them, as a machine does that has lost its power.
+func blackHole(t *testing.T) (*net.UDPConn, string) {
+	t.Helper()
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	require.NoError(t, err)
+	t.Cleanup(func() { unix.Close(fd) })
+	require.NoError(t, unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}))
+	require.NoError(t, unix.Listen(fd, 0))
+	name, err := unix.Getsockname(fd)
+	require.NoError(t, err)
+	at := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(name.(*unix.SockaddrInet4).Port))
+	for full := false; !full; {
+		conn, err := net.DialTimeout("tcp", at.String(), 100*time.Millisecond)
+		if full = err != nil; !full {
+			t.Cleanup(func() { conn.Close() })
+		}
+	}
+	packets, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(at))
+	require.NoError(t, err)
+	return packets, at.String()
 }
 
 func (b *bulkSlaves) behaviour(h telegram.Host) int { return b.number[h] % behaviours }
@@ -116,7 +149,7 @@ func (b *bulkSlaves) answerOrder(ctx context.Context, conn net.Conn, _ netip.Add
 
 func TestBulkOrderOfAThousandGivesEachServersRowInTime(t *testing.T) {
 	const n = 1000
-	const timeout, more = time.Second, 3 * time.Second
+	const timeout, more = time.Second, dialWait
 	b, slaves := newBulkSlaves(t, n)
 	packets, listener, _ := sockets(t, "127.0.0.1")
 	file, path := contact(t)
@@ -143,7 +176,7 @@ func TestBulkOrderOfAThousandGivesEachServersRowInTime(t *testing.T) {
 	eventually(t, path, want...)
 
 	outcomes := [behaviours]string{runsIt: "LAUNCHED BATCH", refusesIt: "REFUSED NOT-STARTED", neverAnswersIt: "UNKNOWN NOT-STARTED",
-		closesOnIt: "UNKNOWN NOT-STARTED", noConnection: "UNREACHABLE NOT-STARTED", saysStopped: "SKIPPED NOT-STARTED", neverAnswers: "SKIPPED NOT-STARTED"}
+		closesOnIt: "UNKNOWN NOT-STARTED", noConnection: "UNREACHABLE NOT-STARTED", lostPower: "UNREACHABLE NOT-STARTED", saysStopped: "SKIPPED NOT-STARTED", neverAnswers: "SKIPPED NOT-STARTED"}
 	rows := map[telegram.Host]int{}
 	var inRows []string
 	start := time.Now()
@@ -166,4 +199,27 @@ func TestBulkOrderOfAThousandGivesEachServersRowInTime(t *testing.T) {
 	slices.Sort(inHistory)
 	assert.Equal(t, inRows, inHistory, "one record each")
 	assert.Zero(t, s.targets.journal.slots, "no order is without an outcome")
+}
+
+// A thousand servers that have lost their power, and are not found STOPPED yet, keep the others of a bulk order waiting for a moment.
+func TestServersThatDoNotAnswerAtAllHoldNoOtherUp(t *testing.T) {
+	const dead = 1000
+	hole, at := blackHole(t)
+	defer hole.Close()
+	c := &courier{dials: make(chan struct{}, maxDials), dialTo: (&net.Dialer{}).DialContext,
+		addresses: func(telegram.Host) *slave.Address { return address(t, at) }}
+	ctx, cancel := context.WithCancel(t.Context())
+	var all sync.WaitGroup
+	for i := range dead {
+		all.Go(func() {
+			_, err := c.dial(ctx, hostNumber(t, i))
+			assert.Error(t, err)
+		})
+	}
+	require.Eventually(t, func() bool { return len(c.dials) == maxDials }, patience, time.Millisecond)
+	begun := time.Now()
+	c.place()()
+	assert.Less(t, time.Since(begun), dialWait/2)
+	cancel()
+	all.Wait()
 }

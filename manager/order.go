@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"sync"
 	"time"
 
 	"renraku/slave"
@@ -15,9 +16,10 @@ import (
 )
 
 const (
-	maxDials     = 256              // connections that are being made at once
-	dialWait     = 5 * time.Second  // for a connection
-	responseMore = 10 * time.Second // beyond the process's timeout, for the XR
+	maxDials     = 256                    // connections that are being made at once, but for slow ones
+	slowDial     = 100 * time.Millisecond // a connection that takes longer makes room for another
+	dialWait     = 5 * time.Second        // for a connection
+	responseMore = 10 * time.Second       // beyond the process's timeout, for the XR
 )
 
 // notSent begins the text of the FAILED of an order that could not be noted and so was not sent; a slave's does not begin so.
@@ -117,11 +119,22 @@ func (c *courier) dial(ctx context.Context, host telegram.Host) (net.Conn, error
 	if !ok {
 		return nil, fmt.Errorf("address %v is not resolved", address)
 	}
-	c.dials <- struct{}{}
-	defer func() { <-c.dials }()
+	defer c.place()()
 	ctx, cancel := context.WithTimeout(ctx, dialWait)
 	defer cancel()
 	return c.dialTo(ctx, "tcp", to.String())
+}
+
+// place waits for a place among the connections that are being made, so that many at once do not overrun the peers; leave gives it
+// back. A server that does not answer at all keeps its place for a moment only: behind a thousand of them nobody would wait for long.
+func (c *courier) place() (leave func()) {
+	c.dials <- struct{}{}
+	once := sync.OnceFunc(func() { <-c.dials })
+	slow := time.AfterFunc(slowDial, once)
+	return func() {
+		slow.Stop()
+		once()
+	}
 }
 
 // sendReceipt says that the manager has the response: XQ TAKEN of the same host and process.
