@@ -69,7 +69,7 @@ func (e *ExecutionControl) checkUntilRedefined(ctx context.Context) {
 // keepChecking runs the check of one process at its interval. Two failures in a row, with no other status in between, and the
 // application is lost.
 func (e *ExecutionControl) keepChecking(ctx context.Context, p *Process, places chan struct{}) {
-	failures := 0
+	failures, unable := 0, ""
 	for pause(ctx, p.CheckInterval) {
 		if !e.own.Monitored() || e.own.Application() != p.Status {
 			failures = 0
@@ -80,12 +80,21 @@ func (e *ExecutionControl) keepChecking(ctx context.Context, p *Process, places 
 		case <-ctx.Done():
 			return
 		}
-		why := e.runCheck(ctx, p)
+		why, err := e.runCheck(ctx, p)
 		<-places
 		switch {
 		case ctx.Err() != nil:
 			return
-		case why == "":
+		case err != nil: // it says nothing of the application
+			if err.Error() != unable {
+				unable = err.Error()
+				e.log.Error(fmt.Sprintf("check of %v@%v cannot be run", p.ID, e.host), "host", e.host.String(),
+					"process", p.ID.String(), "error", err)
+			}
+			continue
+		}
+		unable = ""
+		if why == "" {
 			failures = 0
 			continue
 		}
@@ -98,11 +107,11 @@ func (e *ExecutionControl) keepChecking(ctx context.Context, p *Process, places 
 	}
 }
 
-// runCheck runs the check once and says why it failed; "" where it did not.
-func (e *ExecutionControl) runCheck(ctx context.Context, p *Process) string {
+// runCheck runs the check once and says why it failed; "" where it did not. The error is that it could not be run at all.
+func (e *ExecutionControl) runCheck(ctx context.Context, p *Process) (why string, err error) {
 	c, err := commandOf(p, e.host, p.Status, &Order{Process: p.ID, Trigger: ByCheck})
 	if err != nil {
-		return err.Error()
+		return "", err
 	}
 	wait := max(p.CheckInterval, checkLeast)
 	ctx, cancel := context.WithTimeout(ctx, wait)
@@ -113,24 +122,33 @@ func (e *ExecutionControl) runCheck(ctx context.Context, p *Process) string {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: c.Credential}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = checkGrace
-	err = cmd.Run()
-	var why string
+	if err := cmd.Start(); err != nil {
+		return "", plainStartError(err)
+	}
+	err = cmd.Wait()
 	switch {
 	case err == nil, errors.Is(err, exec.ErrWaitDelay): // it ended with 0; only its children went on printing
-		return ""
+		return "", nil
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		why = fmt.Sprintf("the check did not end within %v", wait)
-	default:
+	case errors.As(err, new(*exec.ExitError)):
 		why = err.Error()
-		var path *fs.PathError
-		if errors.As(err, &path) {
-			why = fmt.Sprintf("cannot start %s: %v", path.Path, path.Err)
-		}
+	default:
+		return "", fmt.Errorf("its end is not known: %w", err)
 	}
 	if last := output.LastLine(); last != "" {
 		why += ": " + last
 	}
-	return why
+	return why, nil
+}
+
+// plainStartError names the file and the reason without the words of Go's os package.
+func plainStartError(err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return fmt.Errorf("cannot start %s: %w", path.Path, path.Err)
+	}
+	return err
 }
 
 // lose puts the result of a check into the contact file: the application is no longer there. It says whether that is settled; not

@@ -65,9 +65,30 @@ func TestACheckThatDoesNotEndFails(t *testing.T) {
 	p := Process{ID: processID("APP"), Command: sh(""), Status: appStatus("UP"), Check: []string{"/bin/sleep", "600"}}
 	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 	defer cancel()
-	assert.NotEmpty(t, e.runCheck(ctx, &p))
-	p.Check = []string{"/absent/check"}
-	assert.Equal(t, "cannot start /absent/check: no such file or directory", e.runCheck(context.Background(), &p))
+	why, err := e.runCheck(ctx, &p)
+	require.NoError(t, err)
+	assert.NotEmpty(t, why)
 	p.Check = sh("sleep 3 & exit 0")
-	assert.Empty(t, e.runCheck(context.Background(), &p), "what it leaves behind does not count")
+	why, err = e.runCheck(context.Background(), &p)
+	require.NoError(t, err)
+	assert.Empty(t, why, "what it leaves behind does not count")
+}
+
+// A check that cannot be run says nothing of the application, which may well be there: it is not started a second time for it.
+func TestACheckThatCannotBeRunLosesNoApplication(t *testing.T) {
+	e, file := checking(t, "")
+	require.NoError(t, os.Remove(file))
+	e.SetProcesses([]Process{
+		{ID: processID("APP"), Command: sh(""), Status: appStatus("UP"), Check: []string{"/absent/check"}, CheckInterval: time.Millisecond},
+		{ID: processID("SAME"), Command: sh(""), Status: appStatus("UP"), Check: sh("echo >>" + file), CheckInterval: time.Millisecond},
+	})
+	require.Equal(t, Launched, e.order("APP").Outcome)
+	require.Eventually(t, func() bool { return len(contentsOrNone(file)) > 10 }, patience, time.Millisecond) // so often, the other too
+	assert.Equal(t, "UP", e.stands())
+	assert.Len(t, e.log.with("check of APP@app01 cannot be run", "cannot start /absent/check: no such file or directory"), 1, "said once")
+}
+
+func contentsOrNone(file string) []byte {
+	b, _ := os.ReadFile(file)
+	return b
 }
