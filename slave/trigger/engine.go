@@ -154,8 +154,11 @@ func (e *Engine) Run(ctx context.Context) error {
 	}
 	all.Wait()
 	e.firings.Wait()
-	e.counts.messages.Add(e.queue.end())
 	e.sayDrops()
+	if left := e.queue.end(); left > 0 {
+		e.counts.messages.Add(left)
+		e.log.Warn("messages dropped: the daemon ends", "dropped", left)
+	}
 	select {
 	case err := <-failed:
 		return err
