@@ -105,7 +105,7 @@ func portAtConnect(_, _ string, c syscall.RawConn) error {
 }
 
 // Run begins monitoring and serves until ctx ends; then every slave is told END, the contact file is cleared, and processes
-// in progress are waited for a short while. The error is a socket's or the contact file's. Where the cause of ctx's end is
+// in progress are waited for a short while. Where the disk is full, that is logged, and monitoring begins once it is not. The error is a socket's or the contact file's. Where the cause of ctx's end is
 // slave.ErrKilled, nobody is told anything and the file is left as it is.
 func (s *Server) Run(ctx context.Context) error {
 	defer s.packets.Close()
@@ -116,10 +116,37 @@ func (s *Server) Run(ctx context.Context) error {
 		return s.unopened
 	}
 	s.own.Recover() // before Begin: without monitoring, nothing is ordered
-	if err := s.status.Begin(); err != nil {
+	services := []func(context.Context) error{
+		s.status.Serve, s.serveResponses, s.targets.keepDeadlines, s.status.keepResolved, s.reportDrops}
+	switch err := s.status.Begin(); {
+	case err == nil:
+	case slave.MayPass(err):
+		s.cfg.Log.Error("monitoring does not begin; it is tried again", "host", s.cfg.Host.String(), "error", err)
+		services = append(services, s.beginWhenPossible)
+	default:
 		return err
 	}
-	return slave.Serve(ctx, s.shutDown, s.status.Serve, s.serveResponses, s.targets.keepDeadlines, s.status.keepResolved, s.reportDrops)
+	return slave.Serve(ctx, s.shutDown, services...)
+}
+
+// beginAgain is the pause before monitoring that could not begin is tried again.
+const beginAgain = time.Second
+
+// beginWhenPossible begins monitoring once the disk takes the contact file.
+func (s *Server) beginWhenPossible(ctx context.Context) error {
+	ticker := time.NewTicker(beginAgain)
+	defer ticker.Stop()
+	for !s.Monitoring() {
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return nil
+		}
+		if err := s.status.Begin(); err != nil && !slave.MayPass(err) {
+			return err
+		}
+	}
+	return nil
 }
 
 func (s *Server) reportDrops(ctx context.Context) error {

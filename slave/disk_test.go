@@ -1,41 +1,19 @@
 package slave
 
 import (
-	"os"
 	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"golang.org/x/sys/unix"
 
+	"renraku/contactfile"
+	"renraku/slave/slavetest"
 	"renraku/telegram"
 )
 
-// tinyDisk is a file system of its own, which fill leaves without a free byte.
-func tinyDisk(t testing.TB) (dir string, fill, free func()) {
-	dir = t.TempDir()
-	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=1m"); err != nil {
-		t.Skipf("mount a file system (needs root): %v", err)
-	}
-	t.Cleanup(func() { unix.Unmount(dir, unix.MNT_DETACH) })
-	filler := filepath.Join(dir, "filler")
-	fill = func() {
-		f, err := os.Create(filler)
-		require.NoError(t, err)
-		for _, size := range []int{4096, 1} {
-			for err = nil; err == nil; {
-				_, err = f.Write(make([]byte, size))
-			}
-		}
-		require.ErrorIs(t, err, unix.ENOSPC)
-		require.NoError(t, f.Close())
-	}
-	return dir, fill, func() { require.NoError(t, os.Remove(filler)) }
-}
-
 func TestOnAFullDiskNothingIsLaunchedAndWhatRunsKeepsItsResult(t *testing.T) {
-	dir, fill, free := tinyDisk(t)
+	dir, fill, free := slavetest.TinyDisk(t)
 	g := newGate(t)
 	running := Process{ID: processID("RUNNING"), Command: g.sh("", "head -c 200000 /dev/zero; echo; echo the last; exit 3")}
 	fresh, ran := mark(t, Process{ID: processID("FRESH"), Status: appStatus("ONLINE")})
@@ -62,6 +40,36 @@ func TestOnAFullDiskNothingIsLaunchedAndWhatRunsKeepsItsResult(t *testing.T) {
 	free()
 	assert.Equal(t, Launched, e.order("FRESH").Outcome)
 	assert.Equal(t, 1, ran())
+}
+
+// A slave that is started on a full disk says so to whoever orders, and begins once there is room.
+func TestASlaveStartedOnAFullDiskBeginsOnceThereIsRoom(t *testing.T) {
+	dir, fill, free := slavetest.TinyDisk(t)
+	p, ran := mark(t, Process{ID: processID("ONLINE"), Status: appStatus("ONLINE")})
+	log, book := newLog()
+	records, err := OpenRecords(dir, log)
+	require.NoError(t, err)
+	file, err := contactfile.Open(filepath.Join(dir, "contact.dat"))
+	require.NoError(t, err)
+	t.Cleanup(func() { records.Close(); file.Close() })
+	r := newRig(t)
+	r.serve(records, file, log, nil) // an earlier daemon
+	require.NoError(t, r.outbox.close())
+	fill()
+	r.serve(records, file, log, []Process{p})
+	r.run()
+	assert.Equal(t, sr("app01", 0x0010, "NOT-STARTED", ""), r.ask(sq("app01", 0x0001)), "status is served")
+	result, err := r.Execute(t.Context(), byOperator("ONLINE"))
+	require.NoError(t, err)
+	assert.Equal(t, Failed, result.Outcome)
+	assert.Regexp(t, "^not started: .*no space left on device$", result.Text)
+	assert.Zero(t, ran())
+	free()
+	r.ask(sq("app01", 0x0001))
+	result, err = r.Execute(t.Context(), byOperator("ONLINE"))
+	require.NoError(t, err)
+	assert.Equal(t, Launched, result.Outcome, result.Text)
+	assert.Len(t, book.with("contact file not written", "no space left on device"), 2, "at the start, and at the first inquiry")
 }
 
 // A result that the history does not take is told to nobody, and comes once it is there.

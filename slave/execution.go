@@ -223,6 +223,9 @@ func (e *ExecutionControl) check(id telegram.ProcessID) (telegram.Status, Outcom
 	if e.closed {
 		return e.own.Application(), Refused, "the daemon is shutting down"
 	}
+	if err := e.own.Unbegun(); err != nil {
+		return e.own.Application(), Failed, "not started: " + err.Error()
+	}
 	if !e.own.Monitored() {
 		return e.own.Application(), Refused, "no monitoring on this server"
 	}

@@ -61,7 +61,7 @@ func openOutbox(host telegram.Host, records *Records, log *slog.Logger) (*outbox
 		fresh: make(chan struct{}, 1), ahead: map[int]bool{}}
 	if err := o.load(); err != nil {
 		marks.Close()
-		return nil, fmt.Errorf("read the receipts: %w", err)
+		return nil, fmt.Errorf("open the receipts: %w", err)
 	}
 	return o, nil
 }

@@ -18,6 +18,7 @@ type OwnRecord struct {
 
 	mu          sync.Mutex
 	monitored   bool
+	unbegun     error           // why monitoring could not begin
 	memory      *Memory         // nil: nothing is remembered beyond the daemon's life
 	stored      telegram.Status // as it stands in the memory
 	unwritten   bool            // the file has an older status, since it could not be written
@@ -73,9 +74,23 @@ func (o *OwnRecord) Initial(now time.Time) contactfile.Record {
 // Begin says that the file has been created and monitoring begins; the record becomes RUNNING.
 func (o *OwnRecord) Begin(now time.Time) error {
 	o.mu.Lock()
-	o.monitored, o.unwritten = true, false
+	o.monitored, o.unbegun, o.unwritten = true, nil, false
 	o.mu.Unlock()
 	return o.SetRunning(now)
+}
+
+// Fail says that monitoring should begin and cannot, since the file could not be created.
+func (o *OwnRecord) Fail(err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.unbegun = err
+}
+
+// Unbegun is why monitoring could not begin; nil where it has, or should not.
+func (o *OwnRecord) Unbegun() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.unbegun
 }
 
 // End says that monitoring ends. The caller clears the file.
@@ -85,7 +100,7 @@ func (o *OwnRecord) End() {
 	if o.monitored {
 		o.look() // whatever stands there now is what is remembered
 	}
-	o.monitored, o.unwritten = false, false
+	o.monitored, o.unbegun, o.unwritten = false, nil, false
 }
 
 // Monitored says whether monitoring goes on.

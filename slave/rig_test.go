@@ -3,6 +3,7 @@ package slave
 import (
 	"context"
 	"io"
+	"log/slog"
 	"net"
 	"net/netip"
 	"slices"
@@ -48,9 +49,14 @@ func newRig(t testing.TB, processes ...Process) *rig {
 	file, path := openContactFile(t)
 	log, book := newLog()
 	r.path, r.log = path, book
-	r.Server = newServer(t, Config{Manager: must(NewAddress(r.manager.LocalAddr().String())), Processes: processes, Log: log},
-		file, r.packets, r.listener)
+	r.serve(openRecords(t), file, log, processes)
 	return r
+}
+
+// serve has the server of the rig be on these records.
+func (r *rig) serve(records *Records, file *contactfile.File, log *slog.Logger, processes []Process) {
+	r.Server = newServer(r.t, Config{Manager: must(NewAddress(r.manager.LocalAddr().String())), Processes: processes, Records: records, Log: log},
+		file, r.packets, r.listener)
 }
 
 // newServer is app01, on records of its own where the configuration has none.

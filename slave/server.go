@@ -61,8 +61,9 @@ func NewServer(cfg Config, file *contactfile.File, packets PacketConn, listener 
 }
 
 // Run takes up the runs that an earlier daemon left, begins monitoring (31, 32) and serves until ctx ends; then it tells the
-// manager STOPPED, clears the contact file and waits a short while for the orders in progress. Where the
-// disk is full, that is logged, and the contact file created at an inquiry. The error is a socket's or the contact file's. Where the cause of ctx's end is ErrKilled, nobody is told anything and the file is left as it is.
+// manager STOPPED, clears the contact file and waits a short while for the orders in progress. Where the disk is full, that is
+// logged, and the contact file created at an inquiry. The error is a socket's or the contact file's. Where the cause of ctx's end
+// is ErrKilled, nobody is told anything and the file is left as it is.
 func (s *Server) Run(ctx context.Context) error {
 	defer s.outbox.close()
 	defer s.execution.Stop()
@@ -71,7 +72,7 @@ func (s *Server) Run(ctx context.Context) error {
 	s.execution.Recover() // before Begin: without monitoring, every order is REFUSED
 	switch err := s.status.Begin(); {
 	case err == nil:
-	case mayPass(err):
+	case MayPass(err):
 		s.cfg.Log.Error("contact file not written; it is tried again at each inquiry", "host", s.cfg.Host.String(), "error", err)
 	default:
 		return err
@@ -79,8 +80,8 @@ func (s *Server) Run(ctx context.Context) error {
 	return Serve(ctx, s.shutDown, s.endpoint.servePackets, s.endpoint.serveOrders, s.delivery.run, s.execution.Serve, s.keepManagerResolved, s.reportDrops)
 }
 
-// mayPass says whether the disk may take at another time what it does not take now.
-func mayPass(err error) bool {
+// MayPass says whether the disk may take at another time what it does not take now.
+func MayPass(err error) bool {
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EIO)
 }
 

@@ -117,6 +117,7 @@ func (s *StatusControl) begin() error {
 	s.phase = monitoring
 	now := time.Now()
 	if err := s.file.Create([]contactfile.Record{s.own.Initial(now)}); err != nil {
+		s.own.Fail(err)
 		return fmt.Errorf("begin monitoring: %w", err)
 	}
 	if err := s.own.Begin(now); err != nil {

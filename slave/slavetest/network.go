@@ -1,8 +1,9 @@
-// Package slavetest is bad networks for tests.
+// Package slavetest is bad networks and full disks for tests.
 //
 //   - network.go: a network of datagrams in memory, for tests that run in testing/synctest: a real socket would stop the bubble's
 //     clock.
 //   - impair.go: what a bad network does, decided by a seed. proxy.go: a proxy on real sockets that does it.
+//   - disk.go: a disk that is full.
 package slavetest
 
 import (
