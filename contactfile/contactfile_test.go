@@ -209,7 +209,7 @@ func TestDamagedRecordsNameRecordOffsetAndField(t *testing.T) {
 		{"cut in the application status", ok + ok[:72], 1, 128 + 72, FieldApplication, ErrShort},
 		{"cut in the time", ok + ok[:100], 1, 128 + 100, FieldSince, ErrShort},
 		{"cut in the filler", ok + ok[:120], 1, 128 + 120, FieldFiller, ErrShort},
-		{"CR LF", set(126, "\r"), 1, 128 + 116, FieldFiller, ErrFiller},
+		{"CR LF", set(126, "\r"), 1, 128 + 126, FieldFiller, ErrFiller},
 		{"no line feed", set(127, " "), 1, 255, FieldEnd, ErrEnd},
 		{"foreign text", strings.Repeat("The quick brown fox jumps over..", 4), 0, 3, FieldHost, ErrSpace},
 		{"zeros", ok + strings.Repeat("\x00", 128), 1, 128, FieldHost, ErrByte},

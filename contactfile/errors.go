@@ -17,7 +17,7 @@ var (
 	ErrSpace     = errors.New("space before or inside a name")
 	ErrOperating = errors.New("neither RUNNING nor STOPPED")
 	ErrTime      = errors.New("no time like 2026-11-22T10:43:05Z")
-	ErrFiller    = errors.New("no spaces")
+	ErrFiller    = errors.New("not all spaces")
 	ErrEnd       = errors.New("no line feed")
 	ErrShort     = errors.New("the file ends inside the record")
 
@@ -50,7 +50,7 @@ const (
 // FieldError says which field of which record is wrong, where in the file, and why.
 type FieldError struct {
 	Record int    // counted from 0
-	Offset int64  // the first bad byte, from the start of the file
+	Offset int64  // the first bad byte, from the start of the file; of an operating status or a time, its field's start
 	Field  Field  // the field
 	Err    error  // one of this package's sentinels
 	Got    string // what stands there, as a person reads it; may be ""

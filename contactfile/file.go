@@ -15,6 +15,8 @@ const fileMode = 0o640
 
 // File is the contact file as its one writer holds it. Its methods may be called from several goroutines.
 type File struct {
+	path string
+
 	mu   sync.Mutex // makes reading and writing of one update one step
 	file *os.File
 	buf  []byte
@@ -23,6 +25,14 @@ type File struct {
 // Open opens the contact file at path, creating an empty one where there is none, and takes its lock until Close. What an
 // earlier daemon left in it stays until Create. The error is ErrLocked where another daemon holds it.
 func Open(path string) (*File, error) {
+	file, err := openLocked(path)
+	if err != nil {
+		return nil, err
+	}
+	return &File{path: path, file: file}, nil
+}
+
+func openLocked(path string) (*os.File, error) {
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, fileMode)
 	if err != nil {
 		return nil, fmt.Errorf("open contact file: %w", err)
@@ -34,10 +44,43 @@ func Open(path string) (*File, error) {
 		}
 		return nil, fmt.Errorf("lock contact file %s: %w", path, err)
 	}
-	return &File{file: file}, nil
+	return file, nil
 }
 
-// Create replaces all that stands in the file by the given records (14, 31).
+// InPlace says whether the file that is held is the one that stands at the path: somebody may have removed or replaced it, and then
+// readers find nothing of what is written.
+func (f *File) InPlace() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	in, err := f.inPlace()
+	return in && err == nil
+}
+
+func (f *File) inPlace() (bool, error) {
+	held, err := f.file.Stat()
+	if err != nil {
+		return false, err
+	}
+	there, err := os.Stat(f.path)
+	return err == nil && os.SameFile(there, held), nil
+}
+
+// takePlace has the file that is held be the one at the path again.
+func (f *File) takePlace() error {
+	if in, err := f.inPlace(); in || err != nil {
+		return err
+	}
+	file, err := openLocked(f.path)
+	if err != nil {
+		return err
+	}
+	f.file.Close()
+	f.file = file
+	return nil
+}
+
+// Create replaces all that stands in the file by the given records (14, 31). Where somebody has removed or replaced the file, it is
+// made anew.
 func (f *File) Create(records []Record) error {
 	all, err := encode(0, records)
 	if err != nil {
@@ -45,6 +88,9 @@ func (f *File) Create(records []Record) error {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if err := f.takePlace(); err != nil {
+		return fmt.Errorf("create contact file: %w", err)
+	}
 	if err := f.file.Truncate(0); err != nil {
 		return fmt.Errorf("create contact file: %w", err)
 	}

@@ -128,7 +128,8 @@ func decodeFields(s string) (Record, *FieldError) {
 		return Record{}, &FieldError{Field: FieldSince, Offset: sinceOffset, Err: ErrTime, Got: fmt.Sprintf("%q", written)}
 	}
 	if rest := s[fillerOffset:][:fillerLength]; rest != filler {
-		return Record{}, &FieldError{Field: FieldFiller, Offset: fillerOffset, Err: ErrFiller, Got: fmt.Sprintf("%q", rest)}
+		at := len(rest) - len(strings.TrimLeft(rest, " "))
+		return Record{}, &FieldError{Field: FieldFiller, Offset: int64(fillerOffset + at), Err: ErrFiller, Got: fmt.Sprintf("%q", rest)}
 	}
 	if s[endOffset] != endOfLine {
 		return Record{}, &FieldError{Field: FieldEnd, Offset: endOffset, Err: ErrEnd, Got: fmt.Sprintf("0x%02X", s[endOffset])}

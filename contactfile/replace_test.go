@@ -1,6 +1,7 @@
 package contactfile
 
 import (
+	"os"
 	"testing"
 	"time"
 
@@ -45,4 +46,27 @@ func TestReplaceNamesTheRecordThatCannotBeHeld(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, three(), records, "nothing was written")
 	assert.ErrorIs(t, f.Replace(MaxRecords, three()[:1]), ErrTooLarge)
+}
+
+func TestCreateMakesAFileAnewThatSomebodyHasRemovedOrReplaced(t *testing.T) {
+	for name, away := range map[string]func(path string) error{
+		"removed":  os.Remove,
+		"replaced": func(path string) error { return os.Rename(path+".other", path) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			f, path := open(t)
+			require.NoError(t, f.Create(three()))
+			assert.True(t, f.InPlace())
+			require.NoError(t, os.WriteFile(path+".other", []byte("of somebody else"), 0o600))
+			require.NoError(t, away(path))
+			assert.False(t, f.InPlace())
+			require.NoError(t, f.Create(three()))
+			assert.True(t, f.InPlace())
+			records, err := ReadFile(path)
+			require.NoError(t, err)
+			assert.Equal(t, three(), records)
+			_, err = Open(path)
+			assert.ErrorIs(t, err, ErrLocked, "the new one is locked too")
+		})
+	}
 }

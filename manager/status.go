@@ -1,7 +1,6 @@
 package manager
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -68,7 +67,7 @@ func (s *StatusControl) Tell(tell func(event string)) {
 }
 
 // Begin begins monitoring: it creates the contact file (14) and starts the monitors (15–17). Where monitoring goes on, it only
-// creates the contact file again if somebody has emptied it.
+// creates the contact file again if somebody has emptied, damaged, removed or replaced it.
 func (s *StatusControl) Begin() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -77,9 +76,10 @@ func (s *StatusControl) Begin() error {
 	case s.ending != nil:
 		return fmt.Errorf("begin monitoring: %w", ErrEnding)
 	case s.monitoring:
-		if _, err := s.file.Record(0); !errors.Is(err, contactfile.ErrNoRecord) {
+		if records, err := s.file.Records(); err == nil && len(records) == len(s.monitors)+1 && s.file.InPlace() {
 			return nil
 		}
+		s.log.Warn("contact file created again: it was not as it should be")
 		return s.create(now)
 	}
 	s.greet(now, s.monitors)

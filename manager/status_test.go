@@ -2,6 +2,7 @@ package manager
 
 import (
 	"net/netip"
+	"os"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -331,4 +332,29 @@ func TestThousandSlavesAreNeverAskedInABurst(t *testing.T) {
 		}
 		assert.Empty(t, f.drops.All())
 	})
+}
+
+func TestBeginMakesTheContactFileWholeWhileMonitoringGoesOn(t *testing.T) {
+	for name, damage := range map[string]func(t *testing.T, path string){
+		"as it was": func(*testing.T, string) {},
+		"emptied":   func(t *testing.T, path string) { require.NoError(t, os.Truncate(path, 0)) },
+		"torn":      func(t *testing.T, path string) { require.NoError(t, os.Truncate(path, 200)) },
+		"short":     func(t *testing.T, path string) { require.NoError(t, os.Truncate(path, 256)) },
+		"removed":   func(t *testing.T, path string) { require.NoError(t, os.Remove(path)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFleet(t, usual(2))
+				f.begin()
+				f.at(time.Second)
+				damage(t, f.path)
+				require.NoError(t, f.status.Begin())
+				whole := []string{"mgr01 RUNNING NOT-STARTED", "app1 RUNNING ONLINE", "app2 RUNNING ONLINE"}
+				assert.Equal(t, whole, lines(t, f.path))
+				assert.Equal(t, name == "as it was", f.log.count("contact file created again") == 0)
+				f.respond(f.slaves[0], telegram.Stopped, "HALTED")
+				assert.Equal(t, "app1 STOPPED HALTED", f.record(f.slaves[0]), "it is written on")
+			})
+		})
+	}
 }

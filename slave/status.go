@@ -1,7 +1,6 @@
 package slave
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -39,14 +38,16 @@ func NewStatusControl(host telegram.Host, own *OwnRecord, file *contactfile.File
 }
 
 // Begin creates the contact file and begins monitoring (31, 32), at the start of the daemon and on the operator's start
-// command. Where monitoring goes on already, it only creates the contact file again if somebody has emptied it.
+// command. Where monitoring goes on already, it only creates the contact file again if somebody has emptied, damaged, removed or
+// replaced it.
 func (s *StatusControl) Begin() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.phase == monitoring && s.own.Monitored() {
-		if _, err := s.file.Record(0); !errors.Is(err, contactfile.ErrNoRecord) {
+		if _, err := s.own.ReadApplication(); err == nil && s.file.InPlace() {
 			return nil
 		}
+		s.log.Warn("contact file created again: it was not as it should be", "host", s.host.String())
 	}
 	return s.begin()
 }
