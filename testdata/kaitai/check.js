@@ -49,13 +49,22 @@ function telegram({ hostName, telegramType, body }, { RenrakuTelegram }) {
   return value;
 }
 
+// written is a time as it is written, with which its numbers have to agree.
+function written({ value, date, timeOfDay }) {
+  const numbers = [date.year, date.month, date.day, timeOfDay.hour, timeOfDay.minute, timeOfDay.second].map((number) => number.value);
+  if (numbers.join() !== value.match(/\d+/g).slice(0, numbers.length).map(Number).join()) {
+    throw new Error(`${value} has the numbers ${numbers}`);
+  }
+  return value;
+}
+
 function contact({ hostName, operatingStatus, applicationStatus, since }) {
-  return { host: hostName.value, operating: operatingStatus, application: applicationStatus.value, since: since.value };
+  return { host: hostName.value, operating: operatingStatus, application: applicationStatus.value, since: written(since) };
 }
 
 function history({ time, hostName, processId, trigger, outcome, applicationStatus, text }) {
   return {
-    time: time.value, host: hostName.value, process: processId.value, trigger: trigger.value, outcome: outcome.value,
+    time: written(time), host: hostName.value, process: processId.value, trigger: trigger.value, outcome: outcome.value,
     application: applicationStatus.value, text: text.value,
   };
 }

@@ -9,7 +9,9 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -30,6 +32,7 @@ var changes = []string{
 	"\x00", "\x1f", " ", "  ", "!", "~", "\x7f", "\n", "\r", "A", "0", "9", ":", "-", "T", "Z", "00", "29", "30", "31", "59", "60", "24",
 	"\x80", "\xbf", "\xc2\x80", "\xc2\x9f", "\xc2\xa0", "\xc1\xbf", "\xdf\xbf", "\xe0\x9f\xbf", "\xe0\xa0\x80", "\xed\x9f\xbf", "\xed\xa0\x80",
 	"\xee\x80\x80", "\xf0\x8f\xbf\xbf", "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "語", "語語", "\xe8\xaa", "é", "😀",
+	"\xc3\x7f", "\xc3\xc0", "\xe8\x7f\xaa", "\xe8\xc0\xaa", "\xe8\xaa\x7f", "\xe8\xaa\xc0", "\xf0\x9f\x98\x7f", "\xf0\x9f\x98\xc0", "\xf0\x9f\xc0\x80",
 	"SQ", "SR", "XQ", "XR", "\x01", "\x02", "\x04", "\x10", "\x20\x00", "\x40", "RUNNING ", "STOPPED ",
 }
 
@@ -143,6 +146,43 @@ func TestKaitaiAgreesWithTheDecodersOnChangedBytes(t *testing.T) {
 	}
 	assert.Greater(t, count[true], changedGood)
 	assert.Greater(t, count[false], changedGood)
+}
+
+// Every day that a time can name, good or bad, and the edges of the clock and of digits.
+func TestKaitaiKnowsTheCalendar(t *testing.T) {
+	var times []string
+	for _, year := range []int{0, 1, 4, 100, 1900, 2000, 2026, 2028, 2100, 2400, 9996, 9999} {
+		for month := range 14 {
+			for day := range 33 {
+				times = append(times, fmt.Sprintf("%04d-%02d-%02dT10:43:05.123Z", year, month, day))
+			}
+		}
+	}
+	const noon = "2026-11-22T12:00:00.000Z"
+	for i := range len(noon) {
+		for _, c := range "/09:- TZ.," {
+			times = append(times, noon[:i]+string(c)+noon[i+1:])
+		}
+	}
+	for _, clock := range []string{"00:00:00.000", "23:59:59.999", "24:00:00.000", "23:60:00.000", "23:59:60.000", "19:59:59.999", "29:00:00.000"} {
+		times = append(times, "2026-11-22T"+clock+"Z")
+	}
+	record := kaitaiVectors(t, "history.txt")[0].Bytes
+	var inputs []kaitaiInput
+	for _, written := range times {
+		inputs = append(inputs, kaitaiInput{written, kaitaiHistory, hex.EncodeToString(append([]byte(written), record[len(written):]...))})
+	}
+	slices.SortFunc(inputs, func(a, b kaitaiInput) int { return strings.Compare(a.Name, b.Name) })
+	inputs = slices.Compact(inputs)
+	read, count := kaitai(t, inputs...), map[bool]int{}
+	for _, input := range inputs {
+		at, err := time.Parse("2006-01-02T15:04:05.000Z", input.Name)
+		good := err == nil && at.Format("2006-01-02T15:04:05.000Z") == input.Name
+		assert.Equal(t, good, read[input.Name].Error == nil, input.Name)
+		count[good]++
+	}
+	assert.Greater(t, count[true], 12*365)
+	assert.Greater(t, count[false], 1000)
 }
 
 // The one difference that is known: the JavaScript runtime takes U+FEFF at the beginning of a text for a mark and leaves it out.
