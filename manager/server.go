@@ -35,6 +35,7 @@ type Config struct {
 	Processes []slave.Process
 	Records   *slave.Records     // of the manager's own server, and the history of all orders; they stay the caller's
 	Tell      func(event string) // takes the daemon's own events for the triggers, and never waits; nil: nobody does
+	Begun     func()             // is called once monitoring has begun, or is to begin when the disk takes it; nil: nobody is told
 	Log       *slog.Logger
 }
 
@@ -125,6 +126,9 @@ func (s *Server) Run(ctx context.Context) error {
 		services = append(services, s.beginWhenPossible)
 	default:
 		return err
+	}
+	if s.cfg.Begun != nil {
+		s.cfg.Begun()
 	}
 	return slave.Serve(ctx, s.shutDown, services...)
 }

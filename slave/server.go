@@ -26,6 +26,7 @@ type Config struct {
 	Processes []Process
 	Records   *Records           // they stay the caller's
 	Tell      func(event string) // takes the daemon's own events for the triggers, and never waits; nil: nobody does
+	Begun     func()             // is called once monitoring has begun, or is to begin when the disk takes it; nil: nobody is told
 	Log       *slog.Logger
 }
 
@@ -76,6 +77,9 @@ func (s *Server) Run(ctx context.Context) error {
 		s.cfg.Log.Error("contact file not written; it is tried again at each inquiry", "host", s.cfg.Host.String(), "error", err)
 	default:
 		return err
+	}
+	if s.cfg.Begun != nil {
+		s.cfg.Begun()
 	}
 	return Serve(ctx, s.shutDown, s.endpoint.servePackets, s.endpoint.serveOrders, s.delivery.run, s.execution.Serve, s.keepManagerResolved, s.reportDrops)
 }

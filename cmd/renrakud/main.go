@@ -75,7 +75,14 @@ func run(ctx context.Context, f flags) error {
 	}
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	one, err := daemon.Open(daemon.Options{Definition: d, Host: f.host, Dir: f.dir, Log: log})
+	ready := func() {
+		role, _, _ := d.Role(f.host)
+		log.Info("ready", "host", f.host, "role", role.String(), "dir", f.dir, "definition", f.config)
+		if _, err := systemd.SdNotify(false, systemd.SdNotifyReady); err != nil {
+			log.Warn("systemd not told that the daemon is ready", "error", err)
+		}
+	}
+	one, err := daemon.Open(daemon.Options{Definition: d, Host: f.host, Dir: f.dir, Ready: ready, Log: log})
 	if err != nil {
 		return err
 	}
@@ -86,10 +93,6 @@ func run(ctx context.Context, f flags) error {
 	})
 	defer unwatch() // before stop, which ends ctx too
 	go readAgain(ctx, hangups, one, f.config, log)
-	log.Info("ready", "host", f.host, "role", one.Role.String(), "dir", f.dir, "definition", f.config)
-	if _, err := systemd.SdNotify(false, systemd.SdNotifyReady); err != nil {
-		log.Warn("systemd not told that the daemon is ready", "error", err)
-	}
 	if err := one.Run(ctx); err != nil {
 		return err
 	}

@@ -37,6 +37,7 @@ type Options struct {
 	Definition *definition.Definition
 	Host       string // sought in the definition, which tells the role (12)
 	Dir        string
+	Ready      func() // is called once monitoring has begun, or is to begin when the disk takes it; nil: nobody is told
 	Log        *slog.Logger
 
 	// Tap stands between the daemon and its UDP socket; nil: nothing does.
@@ -148,7 +149,8 @@ func (d *Daemon) openManager(host telegram.Host, o Options) error {
 		return err
 	}
 	cfg := manager.Config{
-		Host: host, Slaves: slaves, Processes: o.Definition.Processes, Records: d.records, Tell: d.tell, Log: o.Log}
+		Host: host, Slaves: slaves, Processes: o.Definition.Processes, Records: d.records, Tell: d.tell,
+		Begun: o.Ready, Log: o.Log}
 	m := manager.NewServer(cfg, d.file, d.packets, d.listener)
 	d.server = m
 	d.station = &managerStation{current: &d.current, engine: d.engine, server: m}
@@ -161,7 +163,8 @@ func (d *Daemon) openSlave(host telegram.Host, o Options) error {
 		return err
 	}
 	s, err := slave.NewServer(slave.Config{
-		Host: host, Manager: address, Processes: o.Definition.Processes, Records: d.records, Tell: d.tell, Log: o.Log},
+		Host: host, Manager: address, Processes: o.Definition.Processes, Records: d.records, Tell: d.tell,
+		Begun: o.Ready, Log: o.Log},
 		d.file, d.packets, d.listener)
 	if err != nil {
 		return err
