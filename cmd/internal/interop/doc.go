@@ -6,4 +6,5 @@
 // Without -install it installs nothing, and fails with the names of what is missing. Nothing is skipped.
 //
 // tools_test.go knows the tools and installs them; the other files are named after what they test with.
+// recording_test.go makes captures packet by packet, sessions_test.go those of testdata/captures.
 package interop

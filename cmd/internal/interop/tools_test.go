@@ -26,6 +26,7 @@ var tools = map[string]string{
 	"python3":           "python3",
 	"qemu-arm-static":   "qemu-user-static",
 	"qemu-s390x-static": "qemu-user-static",
+	"sharkd":            "wireshark-common",
 	"tshark":            "tshark",
 	"unshare":           "util-linux",
 }
