@@ -65,6 +65,15 @@ type Record struct {
 	Since       time.Time // last change of 132 or 133; the file keeps whole seconds, UTC
 }
 
+// Of says whether the record, which is record n of its file, is of that host. Its error is a *FieldError.
+func (r *Record) Of(host string, n int) error {
+	if r.Host == host {
+		return nil
+	}
+	return &FieldError{Record: n, Offset: int64(n)*RecordLength + hostOffset, Field: FieldHost, Err: ErrForeign,
+		Got: fmt.Sprintf("%q, not %q", r.Host, host)}
+}
+
 // Append appends the 128 bytes of the record to b. Its error is a *FieldError of record 0; b is then returned as it was.
 func (r *Record) Append(b []byte) ([]byte, error) {
 	if err := r.check(); err != nil {

@@ -164,8 +164,6 @@ func (e *ExecutionControl) check(t target, inProgress bool) (*slave.Process, sla
 		r.Text = "no monitoring"
 	case err != nil:
 		r.Text = err.Error()
-	case record.Host != t.host.String():
-		r.Text = "its record in the contact file is of host " + record.Host
 	case record.Operating != contactfile.Running:
 		r.Text = "the server is " + string(record.Operating)
 	case p == nil || !p.On(t.host.String()):

@@ -39,7 +39,7 @@ func TestCheckSendsNothingWhereTheOrderIsNotAllowed(t *testing.T) {
 		{"empty status", "app01", "BATCH", contactfile.Running, "", "SKIPPED : not from an empty status: it runs from ONLINE"},
 		{"not a process of this server", "web01", "BATCH", contactfile.Running, "ONLINE", "SKIPPED ONLINE: no such process on this server"},
 		{"no such process", "app01", "NOTHING", contactfile.Running, "ONLINE", "SKIPPED ONLINE: no such process on this server"},
-		{"no such server", "app99", "ONLINE", contactfile.Running, "", "SKIPPED NOT-STARTED: its record in the contact file is of host mgr01"},
+		{"no such server", "app99", "ONLINE", contactfile.Running, "", "SKIPPED : the definition has no such server"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

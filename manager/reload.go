@@ -234,12 +234,25 @@ func (s *StatusControl) everyone() []*monitor {
 	return all
 }
 
-// Record reads a host's record from the contact file, the manager's own where the definition does not have the host: the caller
-// compares the name.
+// errNoServer says that a host is neither the manager nor one of its slaves.
+var errNoServer = errors.New("the definition has no such server")
+
+// Record reads a host's record from the contact file.
 func (s *StatusControl) Record(host telegram.Host) (contactfile.Record, error) {
 	s.mu.Lock() // so that the number is that of the file as it stands
 	defer s.mu.Unlock()
-	return s.file.Record(s.number(host))
+	n := s.number(host)
+	r, err := s.file.Record(n)
+	if err != nil {
+		return contactfile.Record{}, err
+	}
+	if err := r.Of(host.String(), n); err != nil {
+		if s.byHost[host] == nil {
+			err = errNoServer
+		}
+		return contactfile.Record{}, err
+	}
+	return r, nil
 }
 
 // record is the number of a host's record, 0 for the manager's own. It stays so until the next SetSlaves.

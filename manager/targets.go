@@ -297,7 +297,7 @@ func (k *targets) unknown(s *sentOrder, why string) (r slave.Result, delivered b
 // application is field 133 of the host's record as it stands in the contact file.
 func (k *targets) application(h telegram.Host) telegram.Status {
 	record, err := k.status.Record(h)
-	if err != nil || record.Host != h.String() {
+	if err != nil {
 		return telegram.Status{}
 	}
 	application, _ := telegram.NewStatus(record.Application)

@@ -120,7 +120,7 @@ func TestAContactFileThatCannotBeReadForbidsEveryOrder(t *testing.T) {
 	}{
 		{"torn", func(t testing.TB, path string) { require.NoError(t, os.Truncate(path, 100)) }, "the file ends inside the record"},
 		{"emptied", func(t testing.TB, path string) { require.NoError(t, os.Truncate(path, 0)) }, "no such record"},
-		{"of another host", func(t testing.TB, path string) { writeAt(t, path, 0, "app02") }, `record 0 is of host "app02", not of app01`},
+		{"of another host", func(t testing.TB, path string) { writeAt(t, path, 0, "app02") }, `record 0: host name: offset 0: the record is of another host: "app02", not "app01"`},
 		{"no status", func(t testing.TB, path string) { writeStatus(t, path, "a b") }, "space before or inside a name"},
 	}
 	for _, c := range cases {

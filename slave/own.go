@@ -166,8 +166,8 @@ func (o *OwnRecord) look() error {
 	if err != nil {
 		return err
 	}
-	if r.Host != o.host.String() {
-		return fmt.Errorf("read contact file: record %d is of host %q, not of %v", o.index, r.Host, o.host)
+	if err := r.Of(o.host.String(), o.index); err != nil {
+		return fmt.Errorf("read contact file: %w", err)
 	}
 	status, err := telegram.NewStatus(r.Application)
 	if err != nil {

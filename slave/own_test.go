@@ -82,7 +82,7 @@ func TestARecordOfAnotherHostIsNeitherReadNorWritten(t *testing.T) {
 	before := contents(t, path)
 
 	_, err := own.ReadApplication()
-	require.EqualError(t, err, `read contact file: record 1 is of host "app09", not of app01`)
+	require.EqualError(t, err, `read contact file: record 1: host name: offset 128: the record is of another host: "app09", not "app01"`)
 	assert.Equal(t, appStatus("ONLINE"), own.Application())
 	require.Error(t, own.SetRunning(later))
 	require.Error(t, own.SetApplication(later, appStatus("BROKEN")))
