@@ -62,6 +62,9 @@ func (e *ExecutionControl) results(x *execution, state runs.State, reason string
 		r.Outcome, r.Text, r.Time = Launched, fmt.Sprintf("up after %v", record.Up.Sub(x.Time).Round(time.Millisecond)), record.Up
 		return []Result{r}
 	case runs.NeverStarted:
+		if record.Boot != e.runs.Boot() {
+			reason = "the machine was restarted before the launch"
+		}
 		r.Text = "never started: " + orElse(reason, "the daemon or the parent of the run was ended before the launch")
 		return []Result{r}
 	case runs.Unknown:

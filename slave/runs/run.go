@@ -19,7 +19,7 @@ const (
 	Done                      // it has ended, or could not be started; the record says how
 	NeverStarted              // the intent stands, and nothing came of it: nothing was run
 	Unknown                   // it was started, and its parent ended without a word of its end
-	Interrupted               // it was in progress when the machine went down
+	Interrupted               // it had been started when the machine went down
 )
 
 // String is the state in words.
@@ -123,6 +123,8 @@ func (r *Run) look() (State, error) {
 	switch {
 	case !r.record.Done.IsZero():
 		return Done, nil
+	case r.record.Boot != r.dir.boot && r.record.Started.IsZero():
+		return NeverStarted, nil
 	case r.record.Boot != r.dir.boot:
 		return Interrupted, nil
 	}
