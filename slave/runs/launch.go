@@ -162,9 +162,14 @@ func (l *launch) writeIntent() error {
 	return err
 }
 
-// withdraw takes the intent back, which needs no space. Where even that fails, the next start of the daemon finds a run that was
-// never started.
-func (l *launch) withdraw() { l.record.Truncate(0) }
+// withdraw takes the intent back, which needs no space, and on disk, so that a crash of the machine does not bring it back after
+// its order was answered. Where even that fails, the next start of the daemon finds a run that was never started.
+func (l *launch) withdraw() {
+	disk := l.dir.disk(l.record)
+	if disk.Truncate(0) == nil {
+		disk.sync()
+	}
+}
 
 // start starts the parent and gives it the command.
 func (l *launch) start(command []byte) (*Run, error) {

@@ -197,6 +197,7 @@ func putLine(d disk, b []byte) error {
 // disk is the file of a run; tests put faults into it.
 type disk interface {
 	WriteAt(b []byte, off int64) (int, error)
+	Truncate(size int64) error
 	sync() error
 }
 

@@ -191,15 +191,17 @@ func TestTheLastRunsAreGivenOldestFirstAndBadFilesAreNamed(t *testing.T) {
 	assert.Equal(t, []string{"C", "A", "B"}, ids)
 }
 
-// faultyDisk fails at one call of the intent's file.
+// faultyDisk fails at one call of the intent's file, and keeps which were made.
 type faultyDisk struct {
 	disk
+	calls *[]string
 	call  string
 	wrote int // bytes that get there all the same
 	err   error
 }
 
 func (d faultyDisk) WriteAt(b []byte, off int64) (int, error) {
+	*d.calls = append(*d.calls, "write")
 	if d.call != "write" {
 		return d.disk.WriteAt(b, off)
 	}
@@ -207,7 +209,13 @@ func (d faultyDisk) WriteAt(b []byte, off int64) (int, error) {
 	return n, errors.Join(err, d.err)
 }
 
+func (d faultyDisk) Truncate(size int64) error {
+	*d.calls = append(*d.calls, "truncate")
+	return d.disk.Truncate(size)
+}
+
 func (d faultyDisk) sync() error {
+	*d.calls = append(*d.calls, "sync")
 	if d.call == "sync" {
 		return d.err
 	}
@@ -223,13 +231,14 @@ func TestNothingIsLaunchedWithoutAnIntentOnDisk(t *testing.T) {
 			mark := Command{Argv: sh("echo ran >>" + marks + "; echo out"), Dir: "/"}
 			awaitEnd(t, launched(t, d, Command{Argv: sh("echo before")}))
 			healthy := d.disk
-			f.err = errno
+			f.err, f.calls = errno, &[]string{}
 			d.disk = func(file *os.File) disk { f.disk = healthy(file); return f }
 			_, err := d.Launch(intentOf(), mark, lastRun(d))
 			require.ErrorIs(t, err, errno, name)
 			require.ErrorContains(t, err, "write the intent: ", name)
 			assert.NotContains(t, err.Error(), dir, name)
 			assert.NoFileExists(t, marks, name)
+			assert.Equal(t, []string{"truncate", "sync"}, (*f.calls)[len(*f.calls)-2:], "%s: nothing brings it back", name)
 			all, err := d.Last()
 			require.NoError(t, err, name)
 			assert.Empty(t, all, "%s: no intent is left", name)
