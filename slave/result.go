@@ -23,7 +23,7 @@ type filed struct {
 // follow waits for what becomes of a run and files it: of type simple, first that it is up, then its end. It ends early with
 // the daemon, which leaves the rest to the next one.
 func (e *ExecutionControl) follow(x *execution) {
-	reason := ""
+	reason := "" // of a run that was never started or is unknown
 	trouble := func(text string) {
 		reason = text
 		e.log.Error(text, "host", e.host.String(), "process", x.Process.String())
@@ -36,6 +36,8 @@ func (e *ExecutionControl) follow(x *execution) {
 			return
 		case err != nil: // its record is gone: nothing will ever say how it ends
 			state, reason = runs.Unknown, err.Error()
+		case state == runs.Unknown:
+			reason = parentKilled(x.TimedOut())
 		}
 		results := e.results(x, state, reason)
 		for i := range results {
@@ -68,7 +70,7 @@ func (e *ExecutionControl) results(x *execution, state runs.State, reason string
 		r.Text = "never started: " + orElse(reason, "the daemon or the parent of the run was ended before the launch")
 		return []Result{r}
 	case runs.Unknown:
-		r.Text = fmt.Sprintf("unknown: %s; started at %s", orElse(reason, "the parent of the run was killed"), since)
+		r.Text = fmt.Sprintf("unknown: %s; started at %s", reason, since)
 	case runs.Interrupted:
 		r.Text = "interrupted: the machine was restarted while it ran, started at " + since
 	case runs.Done:
@@ -95,6 +97,15 @@ func (e *ExecutionControl) results(x *execution, state runs.State, reason string
 		return []Result{r, end}
 	}
 	return []Result{r}
+}
+
+// parentKilled is why it is unknown how a run ended. Timeout is that at which the daemon ended its process; 0: it did not.
+func parentKilled(timeout time.Duration) string {
+	text := "the parent of the run was killed"
+	if timeout > 0 {
+		text += fmt.Sprintf("; timed out after %v", timeout)
+	}
+	return text
 }
 
 func orElse(s, otherwise string) string {

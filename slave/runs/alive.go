@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -58,6 +60,35 @@ func (i identity) lives() bool {
 		return true
 	}
 	return s.start == i.start && !s.ended()
+}
+
+// tick is the unit of a process's start: USER_HZ is 100 on every machine that Go runs on.
+const tick = 10 * time.Millisecond
+
+// startTime is the start since the boot; it is never earlier than the process itself.
+func (i identity) startTime() time.Duration { return time.Duration(i.start+1) * tick }
+
+// sinceBoot is the time since the boot, by the clock of the starts of processes.
+func sinceBoot() time.Duration {
+	var now unix.Timespec
+	unix.ClockGettime(unix.CLOCK_BOOTTIME, &now) // where it fails it is 0: nothing is due then
+	return time.Duration(now.Nano())
+}
+
+// signalGroup sends a signal to the group that this process leads. It does so only where this very process is seen to be there:
+// then nobody else has its number, nor that of its group.
+func (i identity) signalGroup(s syscall.Signal) error {
+	if i.pid <= 1 { // kill(2) takes -1 for everybody
+		return fmt.Errorf("process %d has no group of its own", i.pid)
+	}
+	seen, err := identify(i.pid)
+	if err != nil {
+		return err
+	}
+	if seen != i {
+		return fmt.Errorf("process %d is another one now", i.pid)
+	}
+	return unix.Kill(-i.pid, s)
 }
 
 // hidden says whether the process is kept from our sight (hidepid in proc(5)).

@@ -34,6 +34,8 @@ type Dir struct {
 	path string
 	boot string
 	disk func(*os.File) disk
+
+	sinceBoot func() time.Duration
 }
 
 // Open opens the runs in the daemon's directory, and makes an empty place where there is none.
@@ -47,7 +49,7 @@ func Open(dir string) (*Dir, error) {
 
 // OpenInBoot is Open in a boot of the given ID.
 func OpenInBoot(dir, boot string) (*Dir, error) {
-	d := &Dir{path: filepath.Join(dir, Name), boot: boot, disk: func(f *os.File) disk { return osDisk{f} }}
+	d := &Dir{path: filepath.Join(dir, Name), boot: boot, disk: func(f *os.File) disk { return osDisk{f} }, sinceBoot: sinceBoot}
 	if err := os.Mkdir(d.path, dirMode); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, fmt.Errorf("open the records of runs: %w", err)
 	}

@@ -10,10 +10,11 @@
 //   - record.go: Record, the six lines of a run's file, each written by one side once.
 //   - launch.go: Launch: the intent on disk, then the parent. Command, what the parent is to run.
 //   - run.go: Run, one run as the daemon follows it, and its State.
+//   - orphan.go: what the daemon does for a run whose parent was killed while its process goes on.
 //   - alive.go: whether the parent or the process of a run still lives: locks, and process IDs with their start times.
 //   - parent.go: IsParent and Parent, the parent of a run. leader.go: the process it runs: start, timeout, wait.
 //   - output.go: the captured output, written by the parent, read by anyone. tail.go: the last line of an output.
 //
-// Who owns what: the daemon writes INTENT and FILED, the parent STARTED, LEADER, UP and DONE. Nobody writes another's line, so
-// nothing is read, changed and written back.
+// Who owns what: the daemon writes INTENT and FILED, the parent STARTED, LEADER, UP and DONE. Nobody writes another's line, except
+// that the daemon writes UP where the parent is dead. So nothing is read, changed and written back.
 package runs

@@ -70,6 +70,7 @@ func (d *Dir) Launch(intent Intent, c Command, settled uint64) (*Run, error) {
 	if len(text) > MaxCommand {
 		return nil, ErrCommand
 	}
+	intent.Timeout, intent.Settle = c.Timeout, c.Settle
 	l := launch{dir: d, intent: intent, settled: settled}
 	defer l.close()
 	if err := l.prepare(); err != nil {

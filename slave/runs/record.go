@@ -2,6 +2,7 @@ package runs
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -56,6 +57,8 @@ var (
 	columnAfter   = column{155, 24}
 	columnFailed  = column{179, 24}
 	columnHistory = column{203, 12} // decimal
+	columnTimeout = column{216, 12} // milliseconds; blank where an older version wrote the line
+	columnSettle  = column{229, 12} // likewise
 
 	columnPID   = column{54, 10} // STARTED: of the parent, which is its session too; LEADER: of the process
 	columnStart = column{65, 20} // its start, in clock ticks since the boot (proc_pid_stat(5), field 22)
@@ -71,6 +74,28 @@ func (c column) put(line []byte, s string) { copy(line[c.offset:][:c.length], s)
 func (c column) get(line []byte) string {
 	return string(bytes.TrimRight(line[c.offset:][:c.length], " "))
 }
+
+// putMillis rounds up, so that no timeout becomes none.
+func (c column) putMillis(line []byte, d time.Duration) {
+	d = min(d, longest)
+	c.put(line, fmt.Sprintf("%0*d", c.length, (d+time.Millisecond-1)/time.Millisecond))
+}
+
+// longest is the longest time that a column of milliseconds has room for, some 31 years.
+const longest = 999_999_999_999 * time.Millisecond
+
+// getMillis gives otherwise where the column is blank.
+func (c column) getMillis(line []byte, otherwise time.Duration) (time.Duration, error) {
+	text := c.get(line)
+	if text == "" {
+		return otherwise, nil
+	}
+	n, err := strconv.ParseUint(text, 10, 64)
+	return time.Duration(n) * time.Millisecond, err
+}
+
+// settleUnknown is the longest that a definition may have: after it, every process has settled.
+const settleUnknown = time.Minute
 
 // End is how the process of a run ended.
 type End string
@@ -109,6 +134,9 @@ type Intent struct {
 	After   telegram.Status
 	Failed  telegram.Status
 	History int // how many records the history had: what it has of this run comes after them
+
+	Timeout time.Duration // Launch takes these two from the command; whole milliseconds
+	Settle  time.Duration
 }
 
 // typeName is the type of a process in the word of the definition.
@@ -147,6 +175,8 @@ func intentFile(run uint64, boot string, i *Intent) []byte {
 	columnAfter.put(b, i.After.String())
 	columnFailed.put(b, i.Failed.String())
 	columnHistory.put(b, fmt.Sprintf("%0*d", columnHistory.length, i.History))
+	columnTimeout.putMillis(b, i.Timeout)
+	columnSettle.putMillis(b, i.Settle)
 	for range len(words) - 1 {
 		b = append(b, bytes.Repeat([]byte(" "), LineLength-1)...)
 		b = append(b, '\n')
@@ -261,8 +291,11 @@ func (r *Record) parseIntent(process telegram.ProcessID, b []byte) bool {
 			return false
 		}
 	}
+	var timeoutErr, settleErr error
+	r.Timeout, timeoutErr = columnTimeout.getMillis(first, 0)
+	r.Settle, settleErr = columnSettle.getMillis(first, settleUnknown)
 	r.History, err = strconv.Atoi(columnHistory.get(first))
-	return err == nil && r.History >= 0 && len(r.Boot) == columnBoot.length
+	return errors.Join(err, timeoutErr, settleErr) == nil && r.History >= 0 && len(r.Boot) == columnBoot.length
 }
 
 // line gives the line of the word, where it is whole and of this run.

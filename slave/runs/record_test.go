@@ -2,6 +2,7 @@ package runs
 
 import (
 	"bytes"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -18,7 +19,8 @@ var someTime = time.Date(2026, 11, 22, 10, 43, 5, 123e6, time.UTC)
 
 func fullIntent() Intent {
 	return Intent{Process: processID("P"), Time: someTime, Simple: true, Trigger: "MESSAGE", Before: appStatus("BEFORE"),
-		Status: appStatus(strings.Repeat("s", 24)), After: appStatus("AFTER"), Failed: appStatus("FAILED"), History: 1234}
+		Status: appStatus(strings.Repeat("s", 24)), After: appStatus("AFTER"), Failed: appStatus("FAILED"), History: 1234,
+		Timeout: 168 * time.Hour, Settle: 1500 * time.Millisecond}
 }
 
 // fullFile has every line.
@@ -49,7 +51,7 @@ func TestTheFileOfARunIsSixLines(t *testing.T) {
 	line := func(s string) string { return s + strings.Repeat(" ", LineLength-1-len(s)) + "\n" }
 	pad := func(s string, n int) string { return s + strings.Repeat(" ", n-len(s)) }
 	want := line("INTENT  "+run+"2026-11-22T10:43:05.123Z "+someBoot+" "+pad("simple", 8)+pad("MESSAGE", 8)+pad("BEFORE", 24)+
-		strings.Repeat("s", 24)+pad("AFTER", 24)+pad("FAILED", 24)+"000000001234") +
+		strings.Repeat("s", 24)+pad("AFTER", 24)+pad("FAILED", 24)+"000000001234 000604800000 000000001500") +
 		line("STARTED "+run+"2026-11-22T10:43:06.123Z "+pad("4194304", 11)+"1152921504606846976") +
 		line("LEADER  "+run+"2026-11-22T10:43:07.123Z "+pad("12", 11)+"34") +
 		line("UP      "+run+"2026-11-22T10:43:08.123Z") +
@@ -106,18 +108,44 @@ func TestALineThatIsTornOrOfAnotherRunCountsAsNotWritten(t *testing.T) {
 	}
 }
 
+func TestAnIntentOfAnOlderVersionNamesNoTimeout(t *testing.T) {
+	b := fullFile()
+	copy(b[columnHistory.offset+columnHistory.length:LineLength-1], strings.Repeat(" ", LineLength))
+	want := fullRecord()
+	want.Timeout, want.Settle = 0, time.Minute
+	r, ok := parse(processID("P"), b)
+	assert.True(t, ok)
+	assert.Equal(t, want, r)
+}
+
+func TestATimeoutIsKeptInWholeMilliseconds(t *testing.T) {
+	for timeout, want := range map[time.Duration]time.Duration{
+		0: 0, 1: time.Millisecond, time.Millisecond: time.Millisecond, time.Millisecond + 1: 2 * time.Millisecond,
+		168 * time.Hour: 168 * time.Hour, math.MaxInt64: 999_999_999_999 * time.Millisecond,
+	} {
+		intent := fullIntent()
+		intent.Timeout, intent.Settle = timeout, timeout
+		r, ok := parse(processID("P"), intentFile(1, someBoot, &intent))
+		assert.True(t, ok)
+		assert.Equal(t, want, r.Timeout, "%v", timeout)
+		assert.Equal(t, want, r.Settle, "%v", timeout)
+	}
+}
+
 func TestWithoutAWholeIntentThereIsNoRun(t *testing.T) {
 	for name, damage := range map[string]func(b []byte){
-		"another word":  func(b []byte) { columnWord.put(b, "STARTED") },
-		"no number":     func(b []byte) { columnRun.put(b, "x") },
-		"no time":       func(b []byte) { columnTime.put(b, "x") },
-		"no boot":       func(b []byte) { columnBoot.put(b, strings.Repeat(" ", 36)) },
-		"no status":     func(b []byte) { columnAfter.put(b, "a b") },
-		"no history":    func(b []byte) { columnHistory.put(b, strings.Repeat(" ", 12)) },
-		"negative":      func(b []byte) { columnHistory.put(b, "-00000000001") },
-		"no line feed":  func(b []byte) { b[LineLength-1] = 'x' },
-		"zeros":         func(b []byte) { clear(b) },
-		"blank, no end": func(b []byte) { copy(b, bytes.Repeat([]byte(" "), LineLength)) },
+		"another word":   func(b []byte) { columnWord.put(b, "STARTED") },
+		"no number":      func(b []byte) { columnRun.put(b, "x") },
+		"no time":        func(b []byte) { columnTime.put(b, "x") },
+		"no boot":        func(b []byte) { columnBoot.put(b, strings.Repeat(" ", 36)) },
+		"no status":      func(b []byte) { columnAfter.put(b, "a b") },
+		"no history":     func(b []byte) { columnHistory.put(b, strings.Repeat(" ", 12)) },
+		"no timeout":     func(b []byte) { columnTimeout.put(b, "00000000000x") },
+		"settle below 0": func(b []byte) { columnSettle.put(b, "-00000000001") },
+		"negative":       func(b []byte) { columnHistory.put(b, "-00000000001") },
+		"no line feed":   func(b []byte) { b[LineLength-1] = 'x' },
+		"zeros":          func(b []byte) { clear(b) },
+		"blank, no end":  func(b []byte) { copy(b, bytes.Repeat([]byte(" "), LineLength)) },
 	} {
 		b := fullFile()
 		damage(b[:LineLength])

@@ -48,6 +48,7 @@ type Run struct {
 	mu      sync.Mutex
 	record  Record
 	trouble string
+	orphan  orphan
 }
 
 func newRun(d *Dir, f *os.File, record Record) *Run {
@@ -62,7 +63,8 @@ func (r *Run) Record() Record {
 }
 
 // Await waits until the run has ended or, where up is true, is up, and gives its state. Where ctx ends first, the error is that
-// of ctx; the run goes on. Trouble is called with what the parent cannot do, such as writing the end of the run to a full disk.
+// of ctx; the run goes on. Trouble is called with what the parent cannot do, such as writing the end of the run to a full disk, and
+// with its own death. For a process that outlives its parent, the daemon does here what the parent would.
 func (r *Run) Await(ctx context.Context, up bool, trouble func(string)) (State, error) {
 	unread := ""
 	for {
@@ -128,6 +130,7 @@ func (r *Run) look() (State, error) {
 	case r.record.Boot != r.dir.boot:
 		return Interrupted, nil
 	}
+	orphaned := r.orphaned()
 	lives, err := r.lives()
 	if err != nil {
 		return InProgress, err
@@ -148,6 +151,8 @@ func (r *Run) look() (State, error) {
 		return NeverStarted, nil
 	case !lives:
 		return Unknown, nil
+	case orphaned:
+		return r.standIn()
 	case !r.record.Up.IsZero():
 		return Up, nil
 	}
