@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import Callable, List, Optional, Union
+from typing import Awaitable, Callable, List, Optional
 
 import telegram
 from memory import Memory
@@ -12,8 +12,11 @@ from telegram import SQ, XQ, XR, Control
 from transport import BROKEN, RECEIPT, Address, Connection, Drops, connect
 
 FIRST_PAUSE, LAST_PAUSE = 1.0, 60.0  # seconds
-HELD = 15.0  # seconds that an answer waits for older results to be taken
+HELD = 2.0  # seconds that an answer waits for older results to be delivered
 MOST = 1024  # results without a receipt; more come only from runs in progress then
+
+
+Asked = Callable[[SQ], Awaitable[None]]
 
 
 @dataclass(eq=False)
@@ -25,7 +28,7 @@ class Result:
 
 
 class Delivery:
-    """The results in their order. Each is taken before the next is sent, by whichever connection."""
+    """The results in their order. Each that is delivered is taken before the next is sent."""
 
     def __init__(self, memory: Memory, manager: Address, source: str, drops: Drops) -> None:
         self.memory, self.manager, self.source, self.drops = memory, manager, source, drops
@@ -48,14 +51,33 @@ class Delivery:
             raise
         return result
 
-    async def answer(self, connection: Connection, result: Result) -> Optional[Union[SQ, XQ]]:
-        """Sends a claimed result on the connection of its order. What comes instead of the receipt is given back."""
+    async def answer(self, connection: Connection, result: Result, asked: Asked) -> Optional[XQ]:
+        """Sends a claimed result on the connection of its order. The next order, where it comes instead of the receipt, is given
+        back; an inquiry goes to asked, and the receipt is waited for on."""
         try:
-            await asyncio.wait_for(self._until(lambda: self.queue[0] is result), HELD)
-            return await self._send(connection, result)
+            try:
+                await asyncio.wait_for(self._until(lambda: self._older_delivered(result)), HELD)
+            except asyncio.TimeoutError:
+                pass  # the manager takes this connection, if not ours
+            await connection.send(result.response)
+            return await asyncio.wait_for(self._await_receipt(connection, result, asked), RECEIPT)
         finally:
             result.claimed = False
             self.changed.set()
+
+    def _older_delivered(self, result: Result) -> bool:
+        return all(older.claimed for older in self.queue[: self.queue.index(result)])
+
+    async def _await_receipt(self, connection: Connection, result: Result, asked: Asked) -> Optional[XQ]:
+        while True:
+            reply = await connection.receive((SQ, XQ), None)
+            if reply == receipt(result.response):
+                self._take(result)
+                return None
+            if isinstance(reply, SQ):
+                await asked(reply)
+            elif reply.control == Control.LAUNCH:
+                return reply
 
     async def run(self) -> None:
         """Delivers what has no receipt and no connection, for ever."""
@@ -75,8 +97,11 @@ class Delivery:
         connection = await connect(self.manager, self.source)
         try:
             while self._due():
-                if await self._send(connection, self.queue[0]):
+                result = self.queue[0]
+                await connection.send(result.response)
+                if await connection.receive((XQ,), RECEIPT) != receipt(result.response):
                     raise ConnectionError("another telegram in place of the receipt")
+                self._take(result)
         finally:
             connection.close()
 
@@ -87,15 +112,10 @@ class Delivery:
             pass
         self.pause = min(2 * self.pause, LAST_PAUSE)
 
-    async def _send(self, connection: Connection, result: Result) -> Optional[Union[SQ, XQ]]:
-        await connection.send(result.response)
-        reply = await connection.receive((SQ, XQ), RECEIPT)
-        if reply != receipt(result.response):
-            return reply
+    def _take(self, result: Result) -> None:
         self.queue.remove(result)
         self.pause = FIRST_PAUSE
         self._save()
-        return None
 
     def _save(self) -> None:
         self.changed.set()

@@ -123,8 +123,9 @@ class Constant:
         self.length, self.raw, self.kind = len(raw), raw, kind
 
     def read(self, raw: bytes) -> None:
-        if raw != self.raw:
-            raise Bad(self.kind)
+        for at, (found, wanted) in enumerate(zip(raw, self.raw)):
+            if found != wanted:
+                raise Bad(self.kind, at)
 
     def write(self, value: None) -> bytes:
         return self.raw

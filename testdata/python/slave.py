@@ -11,7 +11,7 @@ import asyncio
 import signal
 from functools import partial
 from pathlib import Path
-from typing import Optional, Union
+from typing import Optional
 
 import definition
 import telegram
@@ -82,14 +82,17 @@ class Slave:
 
     async def connected(self, connection: Connection) -> None:
         """Takes inquiries, orders and receipts from a connection until it ends."""
-        following: Optional[Union[SQ, XQ]] = None
+        async def asked(inquiry: SQ) -> None:
+            answer = self.answer(inquiry)
+            if answer:
+                await connection.send(telegram.encode(answer))
+
+        following: Optional[XQ] = None
         while True:
             received = following or await connection.receive((SQ, XQ), IDLE)
             following = None
             if isinstance(received, SQ):
-                answer = self.answer(received)
-                if answer:
-                    await connection.send(telegram.encode(answer))
+                await asked(received)
             elif received.host != self.host:
                 self.drops.count("another host")
                 return
@@ -97,7 +100,7 @@ class Slave:
                 if self.delivery.full():
                     return
                 result = await self.execution.order(received.process, self.status.phase is Phase.MONITORING)
-                following = await self.delivery.answer(connection, result)
+                following = await self.delivery.answer(connection, result, asked)
 
     def answer(self, inquiry: SQ) -> Optional[SR]:
         if inquiry.control != self.asked:

@@ -35,6 +35,7 @@ class TestDelivery(unittest.IsolatedAsyncioTestCase):
         never.start()
         self.addCleanup(never.stop)
         self.written: List[bytes] = []
+        self.asked: List[SQ] = []
         self.directory = Path(directory.name)
         self.delivery = Delivery(Memory(self.directory, "app01"), (HERE, 0), HERE, Drops())
 
@@ -46,20 +47,25 @@ class TestDelivery(unittest.IsolatedAsyncioTestCase):
     async def answer(self, result: Result, *replies: bytes) -> object:
         """Sends a result on the connection of its order; gives what came in place of the receipt."""
         on = connection(*replies)
+
+        async def asked(inquiry: SQ) -> None:
+            self.asked.append(inquiry)
+
         with mock.patch.object(on.writer, "write", self.written.append):
             try:
-                return await self.delivery.answer(on, result)
+                return await self.delivery.answer(on, result, asked)
             except BROKEN as error:
                 return type(error)
 
     async def test_nothing_but_its_taken_is_a_receipt(self) -> None:
         other_host = telegram.encode(XQ("app02", Control.TAKEN, "FIRST"))
+        next_order = XQ("app01", Control.LAUNCH, "FIRST")
         for replies, outcome in (
             ([], ConnectionError),
             ([taken(FIRST)[:83]], CutOff),
-            ([taken(SECOND)], receipt(telegram.encode(SECOND))),
-            ([other_host], XQ("app02", Control.TAKEN, "FIRST")),
-            ([telegram.encode(SQ("app01", Control.START)), taken(FIRST)], SQ("app01", Control.START)),
+            ([taken(SECOND)], ConnectionError),
+            ([other_host], ConnectionError),
+            ([telegram.encode(next_order), taken(FIRST)], next_order),
         ):
             result = self.delivery.add(FIRST, claimed=True)
             self.assertEqual(await self.answer(result, *replies), outcome)
@@ -68,17 +74,29 @@ class TestDelivery(unittest.IsolatedAsyncioTestCase):
             self.assertIsNone(await self.answer(result, taken(FIRST)))
             self.assertEqual(self.kept(), [])
 
-    async def test_an_answer_is_not_sent_before_older_results_are_taken(self) -> None:
-        first, second, third = (self.delivery.add(response, claimed=True) for response in (FIRST, SECOND, FIRST))
-        with mock.patch("delivery.HELD", 0.0):
-            self.assertIs(await self.answer(third, taken(FIRST)), asyncio.TimeoutError)
-        self.assertFalse(third.claimed)
-        later = asyncio.get_running_loop().create_task(self.answer(second, taken(SECOND)))
+    async def test_an_inquiry_may_come_before_the_receipt(self) -> None:
+        inquiry = SQ("app01", Control.START)
+        result = self.delivery.add(FIRST, claimed=True)
+        self.assertIsNone(await self.answer(result, telegram.encode(inquiry), taken(SECOND), taken(FIRST)))
+        self.assertEqual(self.asked, [inquiry])
+        self.assertEqual(self.kept(), [])
+
+    async def test_an_answer_waits_for_results_that_are_to_be_delivered(self) -> None:
+        claimed = self.delivery.add(SECOND, claimed=True)
+        self.assertIsNone(await self.answer(self.delivery.add(FIRST, claimed=True), taken(FIRST)))
+        self.assertEqual(self.written, [telegram.encode(FIRST)], "a receipt on another connection is not waited for")
+        claimed.claimed = False
+        later = asyncio.get_running_loop().create_task(self.answer(self.delivery.add(FIRST, claimed=True), taken(FIRST)))
         await asyncio.sleep(0)  # it has begun
-        await self.answer(first, taken(FIRST))
+        self.assertIsNone(await self.answer(claimed, taken(SECOND)))
         self.assertIsNone(await asyncio.wait_for(later, LIMIT))
-        self.assertEqual(self.written, [telegram.encode(FIRST), telegram.encode(SECOND)])
-        self.assertEqual(self.kept(), [FIRST])
+        self.assertEqual(self.written[1:], [telegram.encode(SECOND), telegram.encode(FIRST)])
+
+    async def test_an_answer_does_not_wait_for_ever(self) -> None:
+        self.delivery.add(SECOND, claimed=False)
+        with mock.patch("delivery.HELD", 0.0):
+            self.assertIsNone(await self.answer(self.delivery.add(FIRST, claimed=True), taken(FIRST)))
+        self.assertEqual(self.kept(), [SECOND])
 
     async def test_results_are_delivered_in_their_order_until_each_is_taken(self) -> None:
         came: List[List[bytes]] = []
