@@ -12,5 +12,6 @@
 //   - cron.go: the five fields of a preset time.
 //   - table.go: a table as the parser gives it: typed values, and the keys that nobody asked for.
 //   - lines.go: the line of every key and value.
+//   - syntax.go: what is wrong with a text that is not TOML.
 //   - mistakes.go: the errors, and the nearest known word.
 package definition

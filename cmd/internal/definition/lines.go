@@ -65,36 +65,57 @@ func (l *lines) at(parts []string, line int) *lines {
 	return l
 }
 
-// scanner walks over TOML text. Where the text is wrong it stops, since the parser says what is wrong there.
+// scanner walks over TOML text. Where the text is wrong it stops; that it is, the parser says.
 type scanner struct {
 	text    string
 	pos     int
 	line    int
-	tooDeep string // what passes a limit, in the line where the scanner stopped
+	path    []string // the key that is being read
+	open    int      // the line of the outermost bracket around, 0: none
+	tooDeep string   // what passes a limit, in the line where the scanner stopped
+	wrong   *fault   // why it stopped
+	doubt   *doubt   // where to look closer; nil: nowhere
 }
 
-// indexLines gives the lines of a text. Where the text passes a limit, tooDeep says it and line says where.
-func indexLines(text string) (root *lines, line int, tooDeep string) {
+func newScanner(text string) *scanner {
 	for _, mark := range []string{"\xff\xfe", "\xfe\xff", "\xef\xbb\xbf"} { // byte order marks, as the parser skips them
 		if strings.HasPrefix(text, mark) {
 			text = text[len(mark):]
 			break
 		}
 	}
-	s := &scanner{text: text, line: 1}
-	root = &lines{line: 1}
-	for table := root; table != nil; {
+	return &scanner{text: text, line: 1}
+}
+
+// indexLines gives the lines of a text. Where the text passes a limit, tooDeep says it and line says where.
+func indexLines(text string) (root *lines, line int, tooDeep string) {
+	s := newScanner(text)
+	root = s.all()
+	return root, s.line, s.tooDeep
+}
+
+// all reads the text to its end, or to where it is wrong.
+func (s *scanner) all() *lines {
+	root := &lines{line: 1}
+	for table, prefix := root, []string(nil); ; {
 		s.blank(true)
 		if s.pos == len(s.text) {
-			break
+			return root
 		}
-		if s.peek() == '[' {
-			table = s.header(root)
+		header := s.peek() == '['
+		if header {
+			if table = s.header(root); table == nil {
+				return root
+			}
+			prefix = s.path
 		} else if !s.pair(table, 0) {
-			break
+			return root
 		}
+		if !s.lineEnds(header) {
+			return root
+		}
+		s.path = prefix
 	}
-	return root, s.line, s.tooDeep
 }
 
 func (s *scanner) peek() byte {
@@ -137,29 +158,50 @@ func (s *scanner) blank(newlines bool) {
 
 // header reads [a.b] or [[a.b]] and gives the place of the table that begins there, and nil where the text is wrong.
 func (s *scanner) header(root *lines) *lines {
-	line := s.line
+	line, start := s.line, s.pos
 	s.pos++
-	list := s.take('[')
+	list, right := s.take('['), "[%s]"
+	if list {
+		right = "[[%s]]"
+	}
 	parts := s.key()
-	if len(parts) == 0 || !s.take(']') || list && !s.take(']') {
+	if len(parts) == 0 {
+		s.stop(line, "", "%s names no table: one such as [manager] or [[slave]] is right", s.rest(start))
+		return nil
+	}
+	s.path = parts
+	if !s.take(']') || list && !s.take(']') {
+		s.stop(line, s.name(), "%s is not closed: "+right+" is right", s.rest(start), s.name())
 		return nil
 	}
 	last := len(parts) - 1
 	table := root.at(parts[:last], line).add(parts[last], line)
+	if s.doubt.meets(s, start, line, table) {
+		s.doubt.header, s.doubt.list = true, list
+	}
 	if list {
 		return table.addItem(line)
 	}
 	return table
 }
 
-// pair reads a key, "=" and a value.
+// pair reads a key, "=" and a value. The key stays in path.
 func (s *scanner) pair(table *lines, depth int) bool {
-	line := s.line
+	line, start := s.line, s.pos
 	parts := s.key()
-	if len(parts) == 0 || !s.take('=') {
+	if len(parts) == 0 {
+		return s.stop(line, "", `%s does not begin with a key: one with "=" and a value is right, such as host = "app01"`, s.rest(start))
+	}
+	s.path = append(s.path[:len(s.path):len(s.path)], parts...)
+	if !s.take('=') {
+		return s.stop(line, s.name(), `no "=" after the key: "=" and a value are right, such as host = "app01"`)
+	}
+	at := table.at(parts, line)
+	if !s.value(at, depth) {
 		return false
 	}
-	return s.value(table.at(parts, line), depth)
+	s.doubt.meets(s, start, line, at)
+	return true
 }
 
 // key reads a dotted key and the spaces around it; none where the text is wrong.
@@ -219,34 +261,47 @@ func unescaped(literal string) (string, bool) {
 // value reads a value and the places inside it.
 func (s *scanner) value(at *lines, depth int) bool {
 	s.blank(false)
+	start, line := s.pos, s.line
+	if depth == 0 {
+		s.open = 0
+	}
 	switch c := s.peek(); c {
 	case '"', '\'':
-		if strings.HasPrefix(s.text[s.pos:], strings.Repeat(string(c), 3)) {
-			return s.quotedLines(c)
+		if quotes := strings.Repeat(string(c), 3); strings.HasPrefix(s.text[s.pos:], quotes) {
+			return s.quotedLines(c) || s.stop(line, s.name(), "the text that begins here is not closed: %s at its end is right", quotes)
 		}
-		return s.quotedLine(c)
+		return s.quotedLine(c) || s.stop(line, s.name(), "%s is not closed: a %c at its end is right", s.rest(start), c)
 	case '[', '{':
 		if depth == maxDepth {
 			s.tooDeep = "brackets too deep inside brackets"
 			return false
 		}
+		if depth == 0 {
+			s.open = line
+		}
 		s.pos++
 		return s.inside(at, depth+1, c)
 	}
-	start := s.pos
-	for s.pos < len(s.text) && !strings.ContainsRune(",]}#\r\n", rune(s.text[s.pos])) {
+	for s.pos < len(s.text) && strings.IndexByte(",]}#\r\n", s.text[s.pos]) < 0 {
 		s.pos++
 	}
-	return s.pos > start
+	if s.pos == start {
+		return s.stop(line, s.name(), "no value: text in quotes, a number, true, false or a list in brackets is right")
+	}
+	return s.bareValue(start)
 }
 
 // inside reads an array or an inline table after its opening bracket.
 func (s *scanner) inside(at *lines, depth int, bracket byte) bool {
 	end := bracket + 2 // "]" and "}" stand two after their openers
+	outside := s.path
 	for {
 		s.blank(true)
 		if s.take(end) {
 			return true
+		}
+		if s.pos == len(s.text) {
+			return s.notClosed(bracket)
 		}
 		ok := false
 		if bracket == '[' {
@@ -257,9 +312,11 @@ func (s *scanner) inside(at *lines, depth int, bracket byte) bool {
 		if !ok {
 			return false
 		}
+		s.path = outside
+		after := s.line
 		s.blank(true)
 		if !s.take(',') {
-			return s.take(end)
+			return s.take(end) || s.noComma(bracket, after)
 		}
 	}
 }

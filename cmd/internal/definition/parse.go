@@ -1,7 +1,6 @@
 package definition
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -49,7 +48,7 @@ func Parse(name string, data []byte) (*Definition, error) {
 	}
 	values, err := decode(text)
 	if err != nil {
-		noted.syntax(err)
+		noted.syntax(text, err)
 		return nil, noted.err()
 	}
 	r := &reader{def: &Definition{File: name}, noted: noted}
@@ -69,16 +68,6 @@ func decode(text string) (values map[string]any, err error) {
 	}()
 	_, err = toml.Decode(text, &values)
 	return values, err
-}
-
-// syntax notes the parser's error. It has a position, and the key that came last.
-func (m *mistakes) syntax(err error) {
-	var e toml.ParseError
-	if !errors.As(err, &e) {
-		m.add(1, "", "not TOML: "+strings.TrimPrefix(err.Error(), "toml: "))
-		return
-	}
-	m.add(e.Position.Line, oneLine(e.LastKey), "not TOML: "+oneLine(e.Message))
 }
 
 // oneLine keeps what comes from the file inside the line of its message.

@@ -32,13 +32,18 @@ func (t *table) line(key string) int { return t.lines.key(key).line }
 
 // name is the key as messages have it.
 func (t *table) name(key string) string {
-	if key == "" || len(key) > maxShown || strings.ContainsFunc(key, func(r rune) bool { return r > 0x7E || !bare(byte(r)) }) {
-		key = quoted(key)
-	}
 	if t.path == "" {
-		return key
+		return keyName(key)
 	}
-	return t.path + "." + key
+	return t.path + "." + keyName(key)
+}
+
+// keyName is one part of a key, in quotes where the file needs them too.
+func keyName(key string) string {
+	if key == "" || len(key) > maxShown || strings.ContainsFunc(key, func(r rune) bool { return r > 0x7E || !bare(byte(r)) }) {
+		return quoted(key)
+	}
+	return key
 }
 
 func (t *table) wrong(key, format string, args ...any) {
