@@ -58,7 +58,7 @@ func status(c *cobra.Command, f statusFlags, hosts []string) error {
 	if f.watch {
 		return watch(c.Context(), f.dir, wanted, out, errOut)
 	}
-	records, err := readRecords(f.dir, wanted)
+	records, empty, err := readRecords(f.dir, wanted)
 	if err != nil {
 		return err
 	}
@@ -69,25 +69,30 @@ func status(c *cobra.Command, f statusFlags, hosts []string) error {
 	} else {
 		printLines(out, statusLines(records, time.Now()))
 	}
-	return remarks(c.Context(), f.dir, wanted, records, errOut)
+	remarks(c.Context(), f.dir, empty, errOut)
+	return missing(records, wanted)
 }
 
-// remarks says on standard error what the table cannot: that nobody keeps the file up to date, that monitoring has ended, or
-// that a wanted host has no record, which is an error.
-func remarks(ctx context.Context, dir string, wanted []slave.Pattern, records []contactfile.Record, errOut io.Writer) error {
+// remarks says on standard error what the table cannot: that nobody keeps the file up to date, or that monitoring has ended.
+func remarks(ctx context.Context, dir string, empty bool, errOut io.Writer) {
 	_, err := control.NewClient(dir).State(ctx)
 	if errors.Is(err, control.ErrNoDaemon) {
 		fmt.Fprintf(errOut, "renraku: status: %v: the contact file is as the last one left it\n", err)
 	}
-	if len(records) == 0 && len(wanted) == 0 {
+	if empty {
 		fmt.Fprintln(errOut, "renraku: status: the contact file is empty: there is no monitoring")
 	}
+}
+
+// missing names every wanted host that has no record.
+func missing(records []contactfile.Record, wanted []slave.Pattern) error {
+	var all []error
 	for _, p := range wanted {
 		if !anyMatches(records, p) {
-			return fmt.Errorf("no record of a host %q", p)
+			all = append(all, fmt.Errorf("no record of a host %q", p))
 		}
 	}
-	return nil
+	return errors.Join(all...)
 }
 
 func patternsOf(hosts []string) ([]slave.Pattern, error) {
@@ -111,16 +116,17 @@ func anyMatches(records []contactfile.Record, p slave.Pattern) bool {
 	return false
 }
 
-// readRecords reads the records of the wanted hosts, all where none is named.
-func readRecords(dir string, wanted []slave.Pattern) ([]contactfile.Record, error) {
+// readRecords reads the records of the wanted hosts, all where none is named; empty says that the file has none at all.
+func readRecords(dir string, wanted []slave.Pattern) (kept []contactfile.Record, empty bool, err error) {
 	records, err := contactfile.ReadFile(filepath.Join(dir, daemon.ContactFile))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("no contact file in %s: has renrakud ever run there? --dir names another directory", dir)
+		return nil, false, fmt.Errorf("no contact file in %s: has renrakud ever run there? --dir names another directory", dir)
 	}
+	empty = err == nil && len(records) == 0
 	if err != nil || len(wanted) == 0 {
-		return records, err
+		return records, empty, err
 	}
-	kept := records[:0]
+	kept = records[:0]
 	for _, r := range records {
 		for _, p := range wanted {
 			if p.Match(r.Host) {
@@ -129,7 +135,7 @@ func readRecords(dir string, wanted []slave.Pattern) ([]contactfile.Record, erro
 			}
 		}
 	}
-	return kept, nil
+	return kept, empty, nil
 }
 
 // jsonRecord is a record as status --json prints it.
@@ -162,14 +168,17 @@ func watch(ctx context.Context, dir string, wanted []slave.Pattern, out, errOut 
 	defer ticker.Stop()
 	said := ""
 	for first := true; ; first = false {
-		records, err := readRecords(dir, wanted)
+		records, empty, err := readRecords(dir, wanted)
+		if err == nil && !empty {
+			err = missing(records, wanted)
+		}
 		switch {
 		case err != nil && first:
 			return err
 		case err != nil:
-			if text := err.Error(); text != said { // an error while watching may pass
+			if text := exit.Lines("renraku: status", err); text != said { // an error while watching may pass
 				said = text
-				fmt.Fprintf(errOut, "renraku: status: %s\n", text)
+				fmt.Fprintln(errOut, text)
 			}
 		default:
 			said = ""
