@@ -42,19 +42,16 @@ func root() *cobra.Command {
 		Short: "Know whether every server is up, and order their applications from one place",
 		Long: "renraku talks to the daemon (renrakud) of this server, or reads its files.\n" +
 			"Exit status: 0 done, 1 done but not all is well, 2 wrong usage or definition, 3 no daemon reached.",
-		Args:          exit.Args(cobra.NoArgs),
+		Args:          exit.Command,
+		RunE:          exit.Command,
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		RunE: func(c *cobra.Command, _ []string) error {
-			c.SetOut(os.Stderr)
-			c.Help()
-			return exit.With(exit.Usage, nil)
-		},
 	}
 	c.DisableFlagsInUseLine = true
 	c.SetFlagErrorFunc(exit.FlagError)
 	c.AddCommand(demoCommand(), demoApplicationCommand(), validateCommand(), statusCommand(), runCommand(), stopCommand(),
 		startCommand(), messageCommand(), historyCommand(), outputCommand(), setStatusCommand(), decodeCommand(), simulateCommand())
+	c.SetUsageTemplate(usage)
 	for _, sub := range c.Commands() {
 		if sub.Args == nil {
 			sub.Args = exit.Args(cobra.NoArgs)
@@ -62,7 +59,44 @@ func root() *cobra.Command {
 		sub.DisableFlagsInUseLine = true // Use has them
 		named(sub)
 	}
+	addStandard(c)
 	return c
+}
+
+// usage is cobra's, with one line for a command that only has others.
+const usage = `Usage:
+  {{.UseLine}}
+{{if .HasAvailableSubCommands}}
+Commands:{{range .Commands}}{{if or .IsAvailableCommand (eq .Name "help")}}
+  {{rpad .Name .NamePadding}} {{.Short}}{{end}}{{end}}
+{{end}}{{if .HasAvailableLocalFlags}}
+Flags:
+{{.LocalFlags.FlagUsages | trimTrailingWhitespaces}}
+{{end}}{{if .HasAvailableSubCommands}}
+"{{.CommandPath}} COMMAND --help" says more about a command.
+{{end}}`
+
+// addStandard adds the commands that cobra has for every program, with usage as of the others.
+func addStandard(c *cobra.Command) {
+	c.InitDefaultHelpCmd()
+	c.InitDefaultCompletionCmd()
+	for _, sub := range c.Commands() {
+		switch sub.Name() {
+		case "help":
+			sub.Use = "help [COMMAND]"
+			sub.Args = func(_ *cobra.Command, args []string) error {
+				if found, _, err := c.Find(args); err != nil || found == c && len(args) > 0 {
+					return exit.Command(c, args)
+				}
+				return nil
+			}
+		case "completion":
+			sub.Use, sub.Args, sub.RunE = "completion SHELL", exit.Command, exit.Command
+			for _, shell := range sub.Commands() {
+				shell.Args = exit.Args(cobra.NoArgs)
+			}
+		}
+	}
 }
 
 // named has each line of a command's errors begin with the command's name.

@@ -27,7 +27,7 @@ type runFlags struct {
 func runCommand() *cobra.Command {
 	var f runFlags
 	c := &cobra.Command{
-		Use:   "run PROCESS [--host PATTERN]… [--all] [--dry-run] [--json]",
+		Use:   "run PROCESS [--host PATTERN]… [--all] [--dry-run] [--json] [--dir DIR]",
 		Short: "Order a process on one server, some, or all at once",
 		Long: "Orders a process of the definition, and prints one row for each server when all have answered. Each server checks its\n" +
 			"own contact file again, so that nothing is started twice. Exit status 0 when every outcome is LAUNCHED or ALREADY.\n" +
@@ -44,8 +44,11 @@ func runCommand() *cobra.Command {
 }
 
 func order(c *cobra.Command, process string, f runFlags) error {
-	if f.all == (len(f.hosts) > 0) {
-		return exit.With(exit.Usage, errors.New("either --host PATTERN or --all says where"))
+	switch {
+	case f.all && len(f.hosts) > 0:
+		return exit.With(exit.Usage, errors.New("--host and --all together: one of them is right"))
+	case !f.all && len(f.hosts) == 0:
+		return exit.With(exit.Usage, errors.New("on which servers? --host PATTERN, or --all, is missing"))
 	}
 	o := control.Order{Process: process, Hosts: f.hosts, All: f.all, DryRun: f.dryRun}
 	p := newProgress(c.ErrOrStderr(), process)

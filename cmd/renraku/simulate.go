@@ -34,8 +34,11 @@ func simulateCommand() *cobra.Command {
 }
 
 func simulate(c *cobra.Command, prefix string, slaves int, listen string) error {
-	if slaves == 0 || listen == "" {
-		return exit.With(exit.Usage, errors.New("both --slaves N and --listen ADDR are needed"))
+	switch {
+	case !c.Flags().Changed("slaves"):
+		return exit.With(exit.Usage, errors.New("how many slaves? --slaves N is missing"))
+	case listen == "":
+		return exit.With(exit.Usage, errors.New("on which address? --listen ADDR is missing"))
 	}
 	s, err := slave.NewSimulation(prefix, slaves)
 	if err != nil {

@@ -48,7 +48,7 @@ func statusCommand() *cobra.Command {
 
 func status(c *cobra.Command, f statusFlags, hosts []string) error {
 	if f.json && f.watch {
-		return exit.With(exit.Usage, errors.New("either --json or --watch"))
+		return exit.With(exit.Usage, errors.New("--json and --watch together: one of them is right"))
 	}
 	wanted, err := patternsOf(hosts)
 	if err != nil {

@@ -37,17 +37,43 @@ func TestErrorReadsAndUnwrapsAsItsCause(t *testing.T) {
 	assert.EqualError(t, With(NotWell, nil), "")
 }
 
-func TestWrongArgumentsAndFlagsAreUsage(t *testing.T) {
-	c := &cobra.Command{Use: "try", Args: Args(cobra.NoArgs), SilenceUsage: true, SilenceErrors: true, Run: func(*cobra.Command, []string) {}}
-	c.SetFlagErrorFunc(FlagError)
-	for _, args := range [][]string{{"extra"}, {"--unknown"}} {
-		c.SetArgs(args)
-		err := c.Execute()
-		assert.Error(t, err)
-		assert.Equal(t, Usage, Status(err), args)
+func TestWrongUsageNamesWhatIsMissingOrTooMuch(t *testing.T) {
+	for _, c := range []struct {
+		use   string
+		check cobra.PositionalArgs
+		args  []string
+		want  string // "": nothing is wrong
+	}{
+		{"try", cobra.NoArgs, nil, ""},
+		{"try", cobra.NoArgs, []string{"extra"}, `"extra" is one argument too many; usage: try`},
+		{"try [--n 3]", cobra.NoArgs, []string{"extra"}, `"extra" is one argument too many; usage: try [--n 3]`},
+		{"try FROM TO [--n 3]", cobra.ExactArgs(2), []string{"a", "b"}, ""},
+		{"try FROM TO [--n 3]", cobra.ExactArgs(2), []string{"a"}, "TO is missing; usage: try FROM TO [--n 3]"},
+		{"try FROM TO --n N", cobra.ExactArgs(2), nil, "FROM is missing; usage: try FROM TO --n N"},
+		{"try FROM TO", cobra.ExactArgs(2), []string{"a", "b", "c", "d"}, `"c" is one argument too many; usage: try FROM TO`},
+		{"try [FILE]", cobra.MaximumNArgs(1), []string{"a", "b"}, `"b" is one argument too many; usage: try [FILE]`},
+		{"try", cobra.NoArgs, []string{"--unknown"}, "no flag --unknown; usage: try"},
+		{"try", cobra.NoArgs, []string{"-xy"}, "no flag -xy; usage: try"},
+		{"try", cobra.NoArgs, []string{"--n"}, "--n: its value is missing; usage: try"},
+		{"try", cobra.NoArgs, []string{"--n", "many"}, `--n "many": a whole number such as 3 is right; usage: try`},
+		{"try", cobra.NoArgs, []string{"--for", "3"}, `--for "3": a time such as 20s or 1m30s is right; usage: try`},
+		{"try", cobra.NoArgs, []string{"--all=maybe"}, `--all "maybe": true or false is right; usage: try`},
+	} {
+		command := &cobra.Command{Use: c.use, Args: Args(c.check), SilenceUsage: true, SilenceErrors: true, DisableFlagsInUseLine: true,
+			Run: func(*cobra.Command, []string) {}}
+		command.Flags().Int("n", 0, "")
+		command.Flags().Duration("for", 0, "")
+		command.Flags().Bool("all", false, "")
+		command.SetFlagErrorFunc(FlagError)
+		command.SetArgs(append([]string{}, c.args...))
+		err := command.Execute()
+		if c.want == "" {
+			assert.NoError(t, err, "%s %q", c.use, c.args)
+			continue
+		}
+		assert.EqualError(t, err, c.want, "%s %q", c.use, c.args)
+		assert.Equal(t, Usage, Status(err), "%s %q", c.use, c.args)
 	}
-	c.SetArgs([]string{})
-	assert.NoError(t, c.Execute())
 }
 
 func TestEveryLineBeginsWithTheProgram(t *testing.T) {
