@@ -11,18 +11,17 @@ import (
 
 	"renraku/cmd/internal/exit"
 	"renraku/slave"
+	"renraku/telegram"
 )
 
-// The demo is in six files: demo.go is its command and its course, demo_fleet.go its daemons, demo_stage.go what is seen of
-// it, demo_wire.go what is counted on the wire, demo_batch.go the act of the night batch, demo_application.go the processes
-// that it orders.
+// The demo is in seven files: demo.go is its command and its course, demo_fleet.go its daemons, demo_stage.go what is seen of
+// it, demo_wire.go the wire between the daemons, demo_batch.go the act of the night batch, demo_silence.go that of the slave that
+// dies, demo_application.go the processes that it orders.
 
 const (
 	maxDemoSlaves = 50
 	demoPause     = 1300 * time.Millisecond // between two acts, so that a person can follow
 	lookEvery     = 10 * time.Millisecond   // at the contact files, while something is waited for
-	lookMore      = 50 * time.Millisecond   // beyond the detection time, for the looking
-	lastAnswer    = 50 * time.Millisecond   // for an answer that a killed slave has sent before
 	demoPatience  = 10 * time.Second        // for what has no time of its own
 )
 
@@ -69,6 +68,7 @@ func demo(c *cobra.Command, f demoFlags) error {
 		return err
 	}
 	defer fleet.killAll()
+	defer fleet.wire.close()
 	s := newStage(c.OutOrStdout(), fleet)
 	ctx := c.Context()
 	if f.length > 0 {
@@ -92,7 +92,7 @@ func demo(c *cobra.Command, f demoFlags) error {
 	case acts < actsShown:
 		return fmt.Errorf("ended after %d of %d acts", acts, actsShown)
 	}
-	fmt.Fprintln(c.OutOrStdout(), "all of it happened: contact files, answers on the wire and what the processes left agree")
+	fmt.Fprintln(c.OutOrStdout(), "all of it happened: contact files, telegrams on the wire and what the processes left agree")
 	return nil
 }
 
@@ -109,7 +109,6 @@ func play(ctx context.Context, f *fleet, s *stage) (acts int, err error) {
 	}
 	s.say("%s and a manager on 127.0.0.1; a slave that falls silent is found within %v at most",
 		count(len(f.slaves), "slave", "slaves"), f.detection())
-	victim := len(f.slaves) - 1
 	for _, act := range []func(context.Context, *fleet, *stage) error{comeUp, runBatch, goOnline} {
 		if err := act(ctx, f, s); err != nil {
 			return acts, err
@@ -119,15 +118,16 @@ func play(ctx context.Context, f *fleet, s *stage) (acts int, err error) {
 			return acts, err
 		}
 	}
-	for ; ; victim = (victim + 1) % len(f.slaves) {
-		if err := die(ctx, f, s, f.slaves[victim]); err != nil {
+	for death := 0; ; death++ {
+		victim := f.slaves[(len(f.slaves)-1+death)%len(f.slaves)]
+		if err := die(ctx, f, s, victim, momentOfDeath(death)); err != nil {
 			return acts, err
 		}
 		acts++
 		if err := pause(ctx, demoPause); err != nil {
 			return acts, err
 		}
-		if err := comeBack(ctx, f, s, f.slaves[victim]); err != nil {
+		if err := comeBack(ctx, f, s, victim); err != nil {
 			return acts, err
 		}
 		acts++
@@ -144,7 +144,7 @@ func comeUp(ctx context.Context, f *fleet, s *stage) error {
 			if err := f.managerSays(m, isRunning, ""); err != nil {
 				return err
 			}
-			if f.wire.runningAnswers(m.host) == 0 {
+			if n, _ := f.wire.runningAnswers(m.host); n == 0 {
 				return fmt.Errorf("%s has answered no inquiry", m.host)
 			}
 		}
@@ -184,61 +184,33 @@ func goOnline(ctx context.Context, f *fleet, s *stage) error {
 			return err
 		}
 	}
-	return nil
-}
-
-// die: a slave is gone from one moment to the next, and is found STOPPED in time.
-func die(ctx context.Context, f *fleet, s *stage, victim *member) error {
-	if err := midway(ctx, f, victim); err != nil {
-		return err
-	}
-	victim.kill()
-	killed := time.Now()
-	s.say("%s is killed", victim.host)
-	if err := pause(ctx, lastAnswer); err != nil {
-		return err
-	}
-	answers := f.wire.runningAnswers(victim.host)
-	limit := f.detection()
-	took, err := waitSince(ctx, killed, limit+lookMore, victim.host+" STOPPED", func() error { return f.managerSays(victim, isStopped, demoProcess) })
-	if err != nil {
-		return err
-	}
-	if now := f.wire.runningAnswers(victim.host); now != answers {
-		return fmt.Errorf("%s was killed and answered %d times since", victim.host, now-answers)
-	}
-	s.say("%s is found STOPPED, after %v (at most %v)", victim.host, took, limit)
-	return nil
-}
-
-// midway waits for the middle between two inquiries to the slave, neither the best moment to die nor the worst: on a machine
-// that is busy, the worst would measure the machine.
-func midway(ctx context.Context, f *fleet, m *member) error {
-	answers := f.wire.runningAnswers(m.host)
-	if _, err := waitFor(ctx, demoPatience, "another answer of "+m.host, func() error {
-		if f.wire.runningAnswers(m.host) == answers {
-			return errors.New("none has come")
+	// One order and one response for each slave, however often it was ordered, and a receipt, which passes last.
+	_, err = waitFor(ctx, demoPatience, demoProcess+" on the wire", func() error {
+		for _, m := range f.slaves {
+			if err := f.wire.says(m.host, demoProcess, telegram.Launch, telegram.Launched, telegram.Taken); err != nil {
+				return err
+			}
 		}
 		return nil
-	}); err != nil {
-		return err
-	}
-	return pause(ctx, demoInterval/2)
+	})
+	return err
 }
 
 // comeBack: the slave is started again and found RUNNING.
 func comeBack(ctx context.Context, f *fleet, s *stage, victim *member) error {
-	answers := f.wire.runningAnswers(victim.host)
+	before, _ := f.wire.runningAnswers(victim.host)
 	if err := victim.start(); err != nil {
 		return err
 	}
 	s.say("%s is started again", victim.host)
-	took, err := waitFor(ctx, demoPatience, victim.host+" RUNNING", func() error { return f.managerSays(victim, isRunning, demoProcess) })
+	took, err := waitFor(ctx, demoPatience, victim.host+" RUNNING", func() error {
+		if now, _ := f.wire.runningAnswers(victim.host); now == before {
+			return fmt.Errorf("%s has answered no inquiry", victim.host)
+		}
+		return f.managerSays(victim, isRunning, demoProcess)
+	})
 	if err != nil {
 		return err
-	}
-	if f.wire.runningAnswers(victim.host) == answers {
-		return fmt.Errorf("%s is RUNNING in the contact file and has not answered", victim.host)
 	}
 	s.say("%s is RUNNING again, after %v; its application is %s still", victim.host, took, demoProcess)
 	return nil
@@ -246,11 +218,7 @@ func comeBack(ctx context.Context, f *fleet, s *stage, victim *member) error {
 
 // waitFor waits until holds has no error, and gives how long that took.
 func waitFor(ctx context.Context, limit time.Duration, what string, holds func() error) (time.Duration, error) {
-	return waitSince(ctx, time.Now(), limit, what, holds)
-}
-
-func waitSince(ctx context.Context, started time.Time, limit time.Duration, what string, holds func() error) (time.Duration, error) {
-	for {
+	for started := time.Now(); ; {
 		err := holds()
 		took := time.Since(started)
 		if err == nil {

@@ -8,6 +8,7 @@ import (
 
 	"renraku/contactfile"
 	"renraku/slave"
+	"renraku/telegram"
 )
 
 // demoBatch is a process of type simple: it is up for a while, and its end triggers demoProcess on the same server.
@@ -48,6 +49,9 @@ func runBatch(ctx context.Context, f *fleet, s *stage) error {
 	if _, err := waitFor(ctx, demoPatience, demoBatch+" ended", func() error {
 		return m.hasInHistory(f.manager, demoBatch, slave.ByOperator, slave.Ended)
 	}); err != nil {
+		return err
+	}
+	if err := f.wire.says(m.host, demoBatch, telegram.Launch, telegram.Launched, telegram.Ended); err != nil {
 		return err
 	}
 	s.say("%s has ended by itself; its message triggers %s on %s", demoBatch, demoProcess, m.host)

@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -37,14 +37,15 @@ type fleet struct {
 	manager    *member
 	slaves     []*member
 	wire       *wire
+	stopped    *stopped
 }
 
 // member is one daemon of the fleet, whether it runs or not.
 type member struct {
 	host       string
 	dir        string
-	definition *definition.Definition
-	tap        func(slave.PacketConn) slave.PacketConn
+	definition *definition.Definition // with its own address as it is; the others' relays stand at theirs
+	overhear   func(slog.Handler) slog.Handler
 	log        *os.File
 
 	daemon *daemon.Daemon
@@ -63,7 +64,18 @@ func newFleet(dir string, n int) (*fleet, error) {
 	for i := range n {
 		hosts = append(hosts, fmt.Sprintf("app%02d", i+1))
 	}
-	text, err := demoDefinition(dir, hosts)
+	f := &fleet{wire: newWire(), stopped: &stopped{at: map[string]time.Time{}}}
+	own, err := freePorts(len(hosts))
+	if err != nil {
+		return nil, err
+	}
+	relays := make([]int, len(hosts))
+	for i := range relays {
+		if relays[i], err = f.wire.relay(own[i]); err != nil {
+			return nil, err
+		}
+	}
+	text, err := demoDefinition(dir, hosts, relays)
 	if err != nil {
 		return nil, err
 	}
@@ -73,13 +85,12 @@ func newFleet(dir string, n int) (*fleet, error) {
 	if err := os.WriteFile(path, []byte(text), 0o640); err != nil {
 		return nil, err
 	}
-	d, err := definition.Load(path)
-	if err != nil {
+	if f.definition, err = definition.Load(path); err != nil {
 		return nil, err
 	}
-	f := &fleet{definition: d, wire: newWire()}
-	for _, host := range hosts {
-		m := &member{host: host, dir: filepath.Join(dir, host), definition: d}
+	for i, host := range hosts {
+		m := &member{host: host, dir: filepath.Join(dir, host), definition: behindRelay(f.definition, host, own[i]),
+			overhear: func(h slog.Handler) slog.Handler { return h }}
 		if err := os.MkdirAll(m.dir, 0o750); err != nil {
 			return nil, err
 		}
@@ -89,7 +100,7 @@ func newFleet(dir string, n int) (*fleet, error) {
 			}
 		}
 		if host == demoManager {
-			m.tap = f.wire.tap
+			m.overhear = func(h slog.Handler) slog.Handler { return overheard{h, f.stopped, hosts[1:]} }
 			f.manager = m
 		} else {
 			f.slaves = append(f.slaves, m)
@@ -98,14 +109,22 @@ func newFleet(dir string, n int) (*fleet, error) {
 	return f, nil
 }
 
-func demoDefinition(dir string, hosts []string) (string, error) {
+// behindRelay is the definition for a daemon that listens on another port than the others know.
+func behindRelay(d *definition.Definition, host string, port int) *definition.Definition {
+	own, address := *d, "127.0.0.1:"+strconv.Itoa(port)
+	own.Slaves = slices.Clone(d.Slaves)
+	if role, i, _ := own.Role(host); role == definition.SlaveRole {
+		own.Slaves[i].Address = address
+	} else {
+		own.Manager.Address = address
+	}
+	return &own
+}
+
+func demoDefinition(dir string, hosts []string, ports []int) (string, error) {
 	program, err := os.Executable()
 	if err != nil {
 		return "", fmt.Errorf("find this program: %w", err)
-	}
-	ports, err := freePorts(len(hosts))
-	if err != nil {
-		return "", err
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "[manager]\nhost    = %q\naddress = \"127.0.0.1:%d\"\n\n", hosts[0], ports[0])
@@ -123,22 +142,14 @@ func demoDefinition(dir string, hosts []string) (string, error) {
 // freePorts finds ports of 127.0.0.1 that are free for UDP and TCP just now.
 func freePorts(n int) ([]int, error) {
 	var ports []int
-	for attempts := 0; len(ports) < n; attempts++ {
-		tcp, err := net.Listen("tcp", "127.0.0.1:0")
+	for range n {
+		packets, listener, err := listenBoth()
 		if err != nil {
 			return nil, err
 		}
-		defer tcp.Close() // held until all are found, so that none is given twice
-		port := tcp.Addr().(*net.TCPAddr).Port
-		udp, err := net.ListenPacket("udp", "127.0.0.1:"+strconv.Itoa(port))
-		if err != nil {
-			if attempts > 10*n {
-				return nil, err
-			}
-			continue
-		}
-		defer udp.Close()
-		ports = append(ports, port)
+		defer packets.Close() // held until all are found, so that none is given twice
+		defer listener.Close()
+		ports = append(ports, portOf(listener))
 	}
 	return ports, nil
 }
@@ -206,7 +217,7 @@ func (m *member) start() error {
 		return err
 	}
 	d, err := daemon.Open(daemon.Options{
-		Definition: m.definition, Host: m.host, Dir: m.dir, Log: slog.New(slog.NewTextHandler(log, nil)), Tap: m.tap})
+		Definition: m.definition, Host: m.host, Dir: m.dir, Log: slog.New(m.overhear(slog.NewTextHandler(log, nil)))})
 	if err != nil {
 		log.Close()
 		return fmt.Errorf("start %s: %w", m.host, err)

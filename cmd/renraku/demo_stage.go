@@ -84,9 +84,10 @@ func (s *stage) draw() {
 	}
 	rows := [][]string{{"HOST", "OPERATING", "APPLICATION", "SINCE", "ANSWERS"}}
 	for _, r := range records {
-		answers := strconv.Itoa(s.fleet.wire.runningAnswers(r.Host))
-		if r.Host == demoManager {
-			answers = "-"
+		answers := "-"
+		if r.Host != demoManager {
+			n, _ := s.fleet.wire.runningAnswers(r.Host)
+			answers = strconv.Itoa(n)
 		}
 		rows = append(rows, []string{r.Host, string(r.Operating), orDash(r.Application), r.Since.Format(time.TimeOnly), answers})
 	}
