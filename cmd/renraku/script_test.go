@@ -25,6 +25,7 @@ func TestMain(m *testing.M) { cmdtest.Main(m) }
 //
 // In renraku.toml the ports of the script stand as PORT0 to PORT3 (also $PORT0…), and its directory as WORK.
 func TestScripts(t *testing.T) {
+	t.Parallel()
 	path := cmdtest.Binaries(t) + string(filepath.ListSeparator) + os.Getenv("PATH")
 	testscript.Run(t, testscript.Params{
 		Dir:                "testdata/script",
