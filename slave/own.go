@@ -74,7 +74,8 @@ func (o *OwnRecord) Initial(now time.Time) contactfile.Record {
 // Begin says that the file has been created and monitoring begins; the record becomes RUNNING.
 func (o *OwnRecord) Begin(now time.Time) error {
 	o.mu.Lock()
-	o.monitored, o.unbegun, o.unwritten = true, nil, false
+	o.monitored, o.unbegun = true, nil
+	o.unwritten = true // the status may have changed since Initial; nobody else has written to the new file
 	o.mu.Unlock()
 	return o.SetRunning(now)
 }
