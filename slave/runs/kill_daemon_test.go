@@ -32,6 +32,9 @@ const (
 	envBy    = "RENRAKU_TEST_BY"    // at a parent: the PID of its daemon
 )
 
+// raceOptions keeps daemons and parents of a race build from waiting a second at their end.
+const raceOptions = "GORACE=atexit_sleep_ms=0"
+
 // fault has somebody killed by SIGKILL: at a step, or, where there is none, some time after the start of the one that kills.
 type fault struct {
 	step   string
@@ -64,9 +67,10 @@ func parseFault(s string) (f fault) {
 // has a copy of the lock until it executes its program.
 const statusLocked = 75
 
-// Steps that a fault can name. Those of the daemon kill the daemon; "told" is this test's own.
+// Steps that a fault can name. Those of the daemon kill the daemon. Three are this test's own: "recorded" is between the record
+// of the history and field 133, "settled" before the one who waits is told, and "told" after that.
 var (
-	daemonSteps = []string{"intent", "launched", "filing", "filed", "told"}
+	daemonSteps = []string{"intent", "launched", "recorded", "filing", "filed", "settled", "told"}
 	parentSteps = []string{"begun", "started", "forked", "named", "ended", "done"}
 )
 
@@ -77,7 +81,7 @@ func armDaemon(f fault) {
 			killSelf()
 		}
 	}, f.daemon && !f.parent)
-	runs.SetParentEnv(envFault+"="+f.String(), envBy+"="+strconv.Itoa(os.Getpid()))
+	runs.SetParentEnv(envFault+"="+f.String(), envBy+"="+strconv.Itoa(os.Getpid()), raceOptions)
 }
 
 // armParent kills this parent, its daemon or both at its step.
@@ -112,7 +116,8 @@ func killSelf() {
 var app01, _ = telegram.NewHost("app01")
 
 // daemonMain is a daemon that takes up what the one before left, to its end, and then executes one order. It says on standard
-// output "ordering NUMBER RECORDS" before the order, and "told NUMBER OUTCOME" after it.
+// output "ordering NUMBER RECORDS STATUS" before the order, and "told NUMBER OUTCOME" after it; where nothing is ordered,
+// "recovered RECORDS STATUS".
 func daemonMain() {
 	defer os.Exit(0)
 	f := parseFault(os.Getenv(envFault))
@@ -124,40 +129,99 @@ func daemonMain() {
 	}
 	check(err)
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
-	records := try(slave.OpenRecords(dir, log))
-	own := slave.NewOwnRecord(app01, file, 0)
-	own.Remember(records.Memory)
-	check(slave.NewStatusControl(app01, own, file, log).Begin())
-	begin := func(p ...slave.Process) *slave.ExecutionControl {
-		return slave.NewExecutionControl(slave.ExecutionConfig{Host: app01, Own: own, Processes: p, Records: records, Log: log})
-	}
-	first := begin()
-	first.Recover()
-	first.Close(context.Background())
-
+	d := &daemon{records: try(slave.OpenRecords(dir, log)), own: slave.NewOwnRecord(app01, file, 0), log: log, fault: f,
+		ended: make(chan struct{}, 1)}
+	d.own.Remember(d.records.Memory)
+	d.own.Tell(func(string) { d.killAt("recorded") })
+	check(slave.NewStatusControl(app01, d.own, file, log).Begin())
+	d.takeUp()
 	number, kind, ordered := strings.Cut(os.Getenv(envOrder), " ")
 	if !ordered {
-		fmt.Println("recovered", records.History.Len())
+		fmt.Println("recovered", d.records.History.Len(), d.own.Application())
 		return
 	}
-	p := program(kind, number, filepath.Join(dir, "marks"))
-	second := begin(p)
-	fmt.Println("ordering", number, records.History.Len())
-	result, err := second.Execute(context.Background(), slave.Order{Process: p.ID, Trigger: slave.ByOperator})
-	check(err)
-	fmt.Println("told", number, result.Outcome)
-	if f.step == "told" {
-		killSelf()
-	}
-	second.Close(context.Background())
+	fmt.Println("ordering", number, d.records.History.Len(), d.own.Application())
+	d.order(number, kind, filepath.Join(dir, "marks"))
 }
 
-// program leaves a mark at its start and at its end.
+// daemon is the part of a slave's daemon that has to do with runs.
+type daemon struct {
+	records *slave.Records
+	own     *slave.OwnRecord
+	log     *slog.Logger
+	fault   fault
+	ended   chan struct{} // a process has ended
+}
+
+func (d *daemon) killAt(step string) {
+	if d.fault.step == step {
+		killSelf()
+	}
+}
+
+func (d *daemon) begin(p ...slave.Process) *slave.ExecutionControl {
+	return slave.NewExecutionControl(slave.ExecutionConfig{Host: app01, Own: d.own, Processes: p, Records: d.records, Log: d.log,
+		Tell: d.tell})
+}
+
+func (d *daemon) tell(event string) {
+	d.killAt("settled")
+	if !strings.HasSuffix(event, " launched") {
+		select {
+		case d.ended <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// takeUp returns when nothing is left of the runs of earlier daemons.
+func (d *daemon) takeUp() {
+	for {
+		e := d.begin()
+		e.Recover()
+		if left := e.Close(context.Background()); len(left) == 0 {
+			break
+		}
+		time.Sleep(upAgain) // one of type simple is up, and Close does not wait for it
+	}
+	select {
+	case <-d.ended: // of an earlier one
+	default:
+	}
+}
+
+const (
+	upAgain  = 2 * time.Millisecond
+	killMost = time.Minute // for the parent to kill this daemon
+)
+
+func (d *daemon) order(number, kind, marks string) {
+	p := program(kind, number, marks)
+	e := d.begin(p)
+	result, err := e.Execute(context.Background(), slave.Order{Process: p.ID, Trigger: slave.ByOperator})
+	check(err)
+	fmt.Println("told", number, result.Outcome)
+	d.killAt("told")
+	if d.fault.daemon && (d.fault.step == "ended" || d.fault.step == "done") { // the parent may be slower than this daemon's end
+		time.Sleep(killMost)
+		check(errors.New("the parent of the run did not kill its daemon"))
+	}
+	if kind == "breaks" && result.Outcome == slave.Launched { // this daemon stays for its end
+		<-d.ended
+	}
+	e.Close(context.Background())
+}
+
+// program leaves a mark at its start and at its end. What it makes of field 133 has the number of the order in it.
 func program(kind, number, marks string) slave.Process {
 	id := try(telegram.NewProcessID("JOB"))
 	start, end := "echo start "+number+" >>"+marks, "echo end "+number+" >>"+marks
 	script := func(lines ...string) []string { return []string{"/bin/sh", "-c", strings.Join(lines, "\n")} }
+	status := func(prefix string) telegram.Status { return try(telegram.NewStatus(prefix + number)) }
 	p := slave.Process{ID: id}
+	if kind != "forks" {
+		p.Status, p.Failed = status(statusUp), status(statusFailed)
+	}
 	switch kind {
 	case "plain":
 		p.Command = script(start, end)
@@ -170,11 +234,33 @@ func program(kind, number, marks string) slave.Process {
 	case "closes":
 		p.Command = []string{try(os.Executable()), number, marks}
 		p.Env = map[string]string{envMode: modeCloser}
+	case "serves":
+		p.Command = script(start, "sleep 0.1", end)
+	case "breaks":
+		p.Command = script(start, "sleep 0.1", end, "exit 3")
+	case "early":
+		p.Command = script(start, end)
+	}
+	if isSimple(kind) {
+		p.Type, p.Settle, p.After = slave.Simple, 20*time.Millisecond, status(statusAfter)
+		if kind == "early" {
+			p.Settle = time.Minute // it ends before
+		}
 	}
 	return p
 }
 
-var kinds = []string{"plain", "slow", "fails", "forks", "closes"}
+// What a program makes of field 133, before the number of its order.
+const (
+	statusUp     = "UP-"
+	statusFailed = "FAILED-"
+	statusAfter  = "AFTER-"
+)
+
+// The kinds of programs; the last three are of type simple.
+var kinds = []string{"plain", "slow", "fails", "forks", "closes", "serves", "breaks", "early"}
+
+func isSimple(kind string) bool { return kind == "serves" || kind == "breaks" || kind == "early" }
 
 // closerMain is a program that closes every descriptor that it was started with, and then goes on for a while.
 func closerMain() {
