@@ -159,6 +159,16 @@ func (p *Process) Signal(t testing.TB, s syscall.Signal) {
 	require.NoError(t, p.Cmd.Process.Signal(s))
 }
 
+// Ended says whether it has ended.
+func (p *Process) Ended() bool {
+	select {
+	case <-p.exited:
+		return true
+	default:
+		return false
+	}
+}
+
 // Wait waits for its end and gives the exit status, -1 after a signal.
 func (p *Process) Wait(t testing.TB) int {
 	t.Helper()
