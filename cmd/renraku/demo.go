@@ -42,7 +42,7 @@ func demoCommand() *cobra.Command {
 			"until Ctrl-C.",
 		RunE: func(c *cobra.Command, _ []string) error { return demo(c, f) },
 	}
-	c.Flags().IntVar(&f.slaves, "slaves", 3, "how `many` slaves")
+	c.Flags().IntVar(&f.slaves, "slaves", 3, "the `number` of slaves")
 	c.Flags().DurationVar(&f.length, "for", 0, "end after this `time`; 0: on Ctrl-C")
 	c.Flags().StringVar(&f.dir, "dir", "", "keep the daemons' files in this `directory` (default: a temporary one)")
 	return c

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -18,7 +19,11 @@ func messageCommand() *cobra.Command {
 			"slave, the triggers with local = true. Several words are one message, with a space between them.",
 		Args: exit.Args(cobra.MinimumNArgs(1)),
 		RunE: func(c *cobra.Command, args []string) error {
-			return daemonError(control.NewClient(dir).Message(c.Context(), strings.Join(args, " ")))
+			text := strings.Join(args, " ")
+			if strings.TrimSpace(text) == "" {
+				return exit.With(exit.Usage, errors.New("TEXT is empty: one such as 'backup done' is right"))
+			}
+			return daemonError(control.NewClient(dir).Message(c.Context(), text))
 		},
 	}
 	dirFlag(c, &dir)

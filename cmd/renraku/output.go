@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 
 	"github.com/spf13/cobra"
 
@@ -26,6 +27,9 @@ func outputCommand() *cobra.Command {
 				return exit.With(exit.Usage, fmt.Errorf("process %q: %w", args[0], err))
 			}
 			o, err := runs.ReadOutput(dir, id)
+			if errors.Is(err, fs.ErrNotExist) {
+				return fmt.Errorf("no directory %s: has renrakud ever run there? --dir names another directory", dir)
+			}
 			if err != nil {
 				return exit.With(exit.NotWell, err)
 			}

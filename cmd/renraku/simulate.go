@@ -27,9 +27,9 @@ func simulateCommand() *cobra.Command {
 			"answered LAUNCHED with the process ID as status.",
 		RunE: func(c *cobra.Command, _ []string) error { return simulate(c, prefix, slaves, listen) },
 	}
-	c.Flags().IntVar(&slaves, "slaves", 0, "how `many` slaves")
+	c.Flags().IntVar(&slaves, "slaves", 0, "the `number` of slaves")
 	c.Flags().StringVar(&listen, "listen", "", "`address` to listen on: host or host:port")
-	c.Flags().StringVar(&prefix, "prefix", "sim", "what the hosts' names begin with")
+	c.Flags().StringVar(&prefix, "prefix", "sim", "the `text` that the hosts' names begin with")
 	return c
 }
 

@@ -7,9 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,13 +15,9 @@ import (
 	"renraku/cmd/internal/control"
 	"renraku/cmd/internal/daemon"
 	"renraku/cmd/internal/exit"
-	"renraku/cmd/internal/screen"
 	"renraku/contactfile"
 	"renraku/slave"
 )
-
-// watchEvery is the time between two looks at the contact file.
-const watchEvery = 500 * time.Millisecond
 
 type statusFlags struct {
 	dir         string
@@ -69,19 +63,22 @@ func status(c *cobra.Command, f statusFlags, hosts []string) error {
 	} else {
 		printLines(out, statusLines(records, time.Now()))
 	}
-	remarks(c.Context(), f.dir, empty, errOut)
-	return missing(records, wanted)
-}
-
-// remarks says on standard error what the table cannot: that nobody keeps the file up to date, or that monitoring has ended.
-func remarks(ctx context.Context, dir string, empty bool, errOut io.Writer) {
-	_, err := control.NewClient(dir).State(ctx)
-	if errors.Is(err, control.ErrNoDaemon) {
-		fmt.Fprintf(errOut, "renraku: status: %v: the contact file is as the last one left it\n", err)
+	if err := noDaemon(c.Context(), f.dir); err != nil {
+		fmt.Fprintln(errOut, exit.Lines("renraku: status", err))
 	}
 	if empty {
 		fmt.Fprintln(errOut, "renraku: status: the contact file is empty: there is no monitoring")
 	}
+	return missing(records, wanted)
+}
+
+// noDaemon says what the table cannot: that nobody keeps the file up to date; nil: somebody does.
+func noDaemon(ctx context.Context, dir string) error {
+	_, err := control.NewClient(dir).State(ctx)
+	if errors.Is(err, control.ErrNoDaemon) {
+		return fmt.Errorf("%w: the contact file is as the last one left it", err)
+	}
+	return nil
 }
 
 // missing names every wanted host that has no record.
@@ -154,91 +151,4 @@ func printJSON(out io.Writer, records []contactfile.Record) error {
 	e := json.NewEncoder(out)
 	e.SetIndent("", "  ")
 	return e.Encode(all)
-}
-
-// watch shows the contact file until ctx ends.
-func watch(ctx context.Context, dir string, wanted []slave.Pattern, out, errOut io.Writer) error {
-	show := changes(out)
-	if f, ok := out.(*os.File); ok {
-		if live, ok := screen.NewLive(f); ok {
-			show = func(records []contactfile.Record) { live.Draw(watchLines(records, live.Rows(), time.Now())) }
-		}
-	}
-	ticker := time.NewTicker(watchEvery)
-	defer ticker.Stop()
-	said := ""
-	for first := true; ; first = false {
-		records, empty, err := readRecords(dir, wanted)
-		if err == nil && !empty {
-			err = missing(records, wanted)
-		}
-		switch {
-		case err != nil && first:
-			return err
-		case err != nil:
-			if text := exit.Lines("renraku: status", err); text != said { // an error while watching may pass
-				said = text
-				fmt.Fprintln(errOut, text)
-			}
-		default:
-			said = ""
-			show(records)
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-ticker.C:
-		}
-	}
-}
-
-// watchLines is the live table, cut to the terminal's height, and a line of counts below it.
-func watchLines(records []contactfile.Record, height int, now time.Time) []string {
-	lines := statusLines(records, now)
-	running := 0
-	applications := map[string]int{}
-	for _, r := range records {
-		if r.Operating == contactfile.Running {
-			running++
-		}
-		applications[r.Application]++
-	}
-	summary := fmt.Sprintf("%d running, %d stopped%s · %s UTC · Ctrl-C ends", running, len(records)-running,
-		applicationCounts(applications), now.UTC().Format(time.TimeOnly))
-	if len(records) == 0 {
-		summary = "no monitoring · " + now.UTC().Format(time.TimeOnly) + " UTC · Ctrl-C ends"
-	}
-	if room := height - 2; len(lines) > room && room > 2 {
-		hidden := len(lines) - (room - 1)
-		lines = append(lines[:room-1:room-1], fmt.Sprintf("… and %d more; name hosts to see them", hidden))
-	}
-	return append(lines, "", summary)
-}
-
-func applicationCounts(counts map[string]int) string {
-	text := ""
-	for _, name := range sortedKeys(counts) {
-		text += fmt.Sprintf(", %d %s", counts[name], orDash(name))
-	}
-	return text
-}
-
-// changes prints a line for each record that is new or has changed since the last call.
-func changes(out io.Writer) func([]contactfile.Record) {
-	last := map[string]contactfile.Record{}
-	ended := false
-	return func(records []contactfile.Record) {
-		if len(records) == 0 && !ended {
-			fmt.Fprintf(out, "%s no monitoring\n", time.Now().UTC().Format(time.RFC3339))
-			clear(last)
-		}
-		ended = len(records) == 0
-		for _, r := range records {
-			if before, ok := last[r.Host]; ok && before == r {
-				continue
-			}
-			last[r.Host] = r
-			fmt.Fprintln(out, strings.Join([]string{r.Since.Format(time.RFC3339), r.Host, string(r.Operating), orDash(r.Application)}, " "))
-		}
-	}
 }

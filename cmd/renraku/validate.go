@@ -46,8 +46,8 @@ func describe(d *definition.Definition) []string {
 		for _, g := range d.Groups {
 			worst = max(worst, g.Detection())
 		}
-		lines = append(lines, "", fmt.Sprintf("worst-case detection time of a server that falls silent: %v "+
-			"(interval + (retries + 1) × timeout)", worst))
+		lines = append(lines, "", fmt.Sprintf("worst-case detection time of a server that falls silent: %s "+
+			"(interval + (retries + 1) × timeout)", asWritten(worst)))
 	}
 	return lines
 }
@@ -59,7 +59,7 @@ func roleRows(d *definition.Definition) [][]string {
 	}
 	for _, g := range d.Groups {
 		rows = append(rows, []string{g.Host, "slave", strconv.Itoa(g.Count), g.Address,
-			g.Interval.String(), g.Timeout.String(), strconv.Itoa(g.Retries), g.Detection().String()})
+			asWritten(g.Interval), asWritten(g.Timeout), strconv.Itoa(g.Retries), asWritten(g.Detection())})
 	}
 	return rows
 }
@@ -76,8 +76,11 @@ func processRows(d *definition.Definition) [][]string {
 			}
 		}
 		timeout := "none"
-		if p.Timeout > 0 {
-			timeout = p.Timeout.String()
+		switch {
+		case p.Type != slave.Oneshot:
+			timeout = "-" // it is for processes that run to their end
+		case p.Timeout > 0:
+			timeout = asWritten(p.Timeout)
 		}
 		rows = append(rows, []string{p.ID.String(), p.Type.String(), fromOf(p), orDash(p.Status.String()),
 			orDash(p.Failed.String()), timeout, strconv.Itoa(servers), strings.Join(p.Command, " ")})

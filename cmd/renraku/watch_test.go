@@ -62,7 +62,7 @@ func TestWatchWithoutATerminalPrintsALineForEachChange(t *testing.T) {
 	p.Signal(t, unix.SIGINT)
 	assert.Equal(t, 0, p.Wait(t))
 	assert.Equal(t, 5, strings.Count(p.Stdout(), "\n"), p.Stdout())
-	assert.Empty(t, p.Stderr())
+	assert.Regexp(t, `\Arenraku: status: no daemon is running in .*: the contact file is as the last one left it\n\z`, p.Stderr(), "once")
 }
 
 func TestWatchOfOneHostKeepsToIt(t *testing.T) {
@@ -78,11 +78,14 @@ func TestWatchOfOneHostKeepsToIt(t *testing.T) {
 func TestWatchInATerminalDrawsOneTableInPlace(t *testing.T) {
 	t.Parallel()
 	file, command := watched(t)
-	terminal := cmdtest.NewTerminal(t, 100, 24)
+	terminal := cmdtest.NewTerminal(t, 200, 24)
 	p := terminal.Begin(t, command)
 	shows := func(text string) {
 		t.Helper()
-		cmdtest.Until(t, aWhile, text, func() bool { return strings.Contains(terminal.Screen(), text) })
+		cmdtest.Until(t, aWhile, text, func() bool {
+			screen := terminal.Screen()
+			return strings.Contains(screen, text) && strings.HasSuffix(screen, " left it") // all of it
+		})
 	}
 	shows("1 NOT-STARTED, 1 ONLINE")
 	assert.Regexp(t, `\AHOST   OPERATING  APPLICATION  SINCE                 FOR
@@ -90,13 +93,14 @@ mgr01  RUNNING    NOT-STARTED  2026-11-22T12:00:00Z  \w+
 app01  RUNNING    ONLINE       2026-11-22T12:00:00Z  \w+
 app02  STOPPED    -            2026-11-22T12:00:00Z  \w+
 
-2 running, 1 stopped, 1 -, 1 NOT-STARTED, 1 ONLINE · [0-9:]{8} UTC · Ctrl-C ends\z`, terminal.Screen())
+2 running, 1 stopped, 1 -, 1 NOT-STARTED, 1 ONLINE · [0-9:]{8} UTC · Ctrl-C ends
+no daemon is running in .*: the contact file is as the last one left it\z`, terminal.Screen())
 	stop(t, file)
 	shows("1 running, 2 stopped")
-	assert.Regexp(t, `\AHOST .*\nmgr01 .*\napp01  STOPPED .* 2026-11-22T13:00:00Z .*\napp02 .*\n\n1 running.*\z`, terminal.Screen())
+	assert.Regexp(t, `\AHOST .*\nmgr01 .*\napp01  STOPPED .* 2026-11-22T13:00:00Z .*\napp02 .*\n\n1 running.*\n.* left it\z`, terminal.Screen())
 	require.NoError(t, file.Clear())
 	shows("no monitoring · ")
-	assert.Equal(t, 2, strings.Count(terminal.Screen(), "\n"), terminal.Screen())
+	assert.Equal(t, 3, strings.Count(terminal.Screen(), "\n"), terminal.Screen())
 
 	terminal.Type(t, "\x03")
 	assert.Equal(t, 0, p.Wait(t))
@@ -105,8 +109,8 @@ app02  STOPPED    -            2026-11-22T12:00:00Z  \w+
 func TestWatchInALowTerminalSaysWhatItHides(t *testing.T) {
 	t.Parallel()
 	_, command := watched(t)
-	terminal := cmdtest.NewTerminal(t, 100, 6)
+	terminal := cmdtest.NewTerminal(t, 200, 7)
 	terminal.Begin(t, command)
-	cmdtest.Until(t, aWhile, "counts", func() bool { return strings.Contains(terminal.Screen(), "Ctrl-C ends") })
-	assert.Regexp(t, `\AHOST .*\nmgr01 .*\n… and 2 more; name hosts to see them\n\n2 running, 1 stopped.*\z`, terminal.Screen())
+	cmdtest.Until(t, aWhile, "counts", func() bool { return strings.HasSuffix(terminal.Screen(), " left it") })
+	assert.Regexp(t, `\AHOST .*\nmgr01 .*\n… and 2 more; name hosts to see them\n\n2 running, 1 stopped.*\nno daemon is running .*\z`, terminal.Screen())
 }
