@@ -39,9 +39,6 @@ type Options struct {
 	Dir        string
 	Ready      func() // is called once monitoring has begun, or is to begin when the disk takes it; nil: nobody is told
 	Log        *slog.Logger
-
-	// Tap stands between the daemon and its UDP socket; nil: nothing does.
-	Tap func(slave.PacketConn) slave.PacketConn
 }
 
 // server is a manager.Server or a slave.Server.
@@ -124,9 +121,6 @@ func (d *Daemon) open(o Options) error {
 		return err
 	}
 	d.packets, d.listener = packets, listener
-	if o.Tap != nil {
-		d.packets = o.Tap(d.packets)
-	}
 	if d.control, err = control.Listen(o.Dir); err != nil {
 		return err
 	}
