@@ -17,6 +17,7 @@ import (
 
 	"renraku/contactfile"
 	"renraku/slave"
+	"renraku/slave/datagram"
 	"renraku/telegram"
 )
 
@@ -83,7 +84,7 @@ func newBulkSlaves(t *testing.T, n int) (*bulkSlaves, []Slave) {
 
 // blackHole is a UDP socket, and a TCP port of the same number that answers no attempt to connect: its backlog is full, so that the
 // system drops them, as a machine does that has lost its power.
-func blackHole(t *testing.T) (*net.UDPConn, string) {
+func blackHole(t *testing.T) (*datagram.Conn, string) {
 	t.Helper()
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	require.NoError(t, err)
@@ -99,14 +100,14 @@ func blackHole(t *testing.T) (*net.UDPConn, string) {
 			t.Cleanup(func() { conn.Close() })
 		}
 	}
-	packets, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(at))
+	packets, err := listenPackets(at.String())
 	require.NoError(t, err)
 	return packets, at.String()
 }
 
 func (b *bulkSlaves) behaviour(h telegram.Host) int { return b.number[h] % behaviours }
 
-func (b *bulkSlaves) answerInquiries(packets *net.UDPConn) {
+func (b *bulkSlaves) answerInquiries(packets *datagram.Conn) {
 	buf := make([]byte, telegram.MaxLength)
 	for {
 		n, from, err := packets.ReadFromUDPAddrPort(buf)

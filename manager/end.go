@@ -72,7 +72,7 @@ func (s *StatusControl) tellEnd() (e *ending, first bool) {
 		at, _ := spread(now, min(m.interval, endSpread), i, len(s.monitors))
 		m.beginEnd(at)
 	}
-	s.schedule = newSchedule(s.everyone())
+	s.schedule.movedAll(s.everyone())
 	s.ending = &ending{told: make(chan struct{}), done: make(chan struct{})}
 	s.checkAllEnded()
 	s.rouse()
@@ -92,7 +92,7 @@ func (s *StatusControl) clear() error {
 			s.log.Warn(m.name+" did not answer END", "host", m.name)
 		}
 	}
-	s.schedule, s.monitoring, s.ending = nil, false, nil
+	s.schedule, s.monitoring, s.ending = newSchedule(time.Now(), nil), false, nil
 	clear(s.leaving)
 	if err := s.file.Clear(); err != nil {
 		return fmt.Errorf("end monitoring: %w", err)
@@ -106,7 +106,7 @@ func (s *StatusControl) clear() error {
 
 // checkAllEnded says so when the last slave has answered END or been given up.
 func (s *StatusControl) checkAllEnded() {
-	if s.ending != nil && len(s.schedule) == 0 {
+	if s.ending != nil && s.schedule.placed == 0 {
 		close(s.ending.told)
 	}
 }

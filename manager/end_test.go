@@ -2,7 +2,6 @@ package manager
 
 import (
 	"context"
-	"net/netip"
 	"os"
 	"strings"
 	"testing"
@@ -221,7 +220,7 @@ func TestEveryoneIsToldEndBeforeTheManagerStopsWaiting(t *testing.T) {
 // nowhere is a socket from which nothing comes and into which all vanishes.
 type nowhere struct{ slave.PacketConn }
 
-func (nowhere) WriteToUDPAddrPort(b []byte, _ netip.AddrPort) (int, error) { return len(b), nil }
+func (nowhere) Wake() {}
 
 func TestUnansweredErrorNamesTheFirstHosts(t *testing.T) {
 	var hosts []string

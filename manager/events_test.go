@@ -196,7 +196,7 @@ func TestEventsAreToldOneAtATimeInTheirOrder(t *testing.T) {
 }
 
 func TestSilenceOfManyIsFoundOutAFewAtATime(t *testing.T) {
-	const n = 3*maxBatch + 1
+	const n = 3*maxJudged + 1
 	file, _ := contact(t)
 	var slaves []Slave
 	for i := range n {
@@ -208,15 +208,16 @@ func TestSilenceOfManyIsFoundOutAFewAtATime(t *testing.T) {
 	require.NoError(t, s.Begin())
 	now := time.Now().Add(time.Minute)
 	for more := true; more; {
-		_, _, more = s.turn(now, nil)
+		_, more = s.expire(now, now, slave.NewBatch())
 	}
 	now = now.Add(time.Hour)
 	var toldByTurn []int
 	for more := true; more; {
-		_, _, more = s.turn(now, nil)
+		_, more = s.expire(now, now, slave.NewBatch())
+		s.events.deliver()
 		toldByTurn = append(toldByTurn, len(book.told()))
 	}
-	assert.Equal(t, []int{maxBatch, 2 * maxBatch, 3 * maxBatch, n}, toldByTurn)
+	assert.Equal(t, []int{maxJudged, 2 * maxJudged, 3 * maxJudged, n}, toldByTurn)
 }
 
 func TestNobodyNeedBeTold(t *testing.T) {

@@ -213,7 +213,18 @@ func (f *fleet) listen(s *pretended) {
 	socket := f.network.Listen(s.address.String())
 	s.socket = socket
 	f.run(func(ctx context.Context) error {
-		return slave.ReadPackets(ctx, socket, quiet(), func(b []byte, _ netip.AddrPort) { f.inquired(b) })
+		defer context.AfterFunc(ctx, socket.Wake)()
+		in := slave.NewBatch()
+		for ctx.Err() == nil {
+			if err := slave.Receive(ctx, socket, in, time.Time{}, quiet()); err != nil {
+				return err
+			}
+			for i := range in.Len() {
+				b, _ := in.At(i)
+				f.inquired(b)
+			}
+		}
+		return nil
 	})
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"renraku/contactfile"
 	"renraku/slave"
+	"renraku/slave/datagram"
 	"renraku/slave/slavetest"
 	"renraku/telegram"
 )
@@ -50,6 +51,7 @@ type lossyControl struct {
 	t                            *testing.T
 	control                      *StatusControl
 	now                          time.Time
+	out                          *datagram.Batch
 	there, back                  *slavetest.Line
 	address                      netip.Addr
 	status                       telegram.Status
@@ -58,7 +60,7 @@ type lossyControl struct {
 
 func newLossyControl(t *testing.T, n int, data Slave, loss float64, seed uint64) *lossyControl {
 	file, _ := contact(t)
-	l := &lossyControl{t: t, now: time.Now(), address: netip.MustParseAddr("198.18.0.1"), status: status(t, contactfile.Online),
+	l := &lossyControl{t: t, now: time.Now(), out: slave.NewBatch(), address: netip.MustParseAddr("198.18.0.1"), status: status(t, contactfile.Online),
 		there: slavetest.NewLine(seed, 1, slavetest.Impairment{Loss: loss}),
 		back:  slavetest.NewLine(seed, 2, slavetest.Impairment{Loss: loss})}
 	definition := make([]Slave, n)
@@ -80,21 +82,26 @@ func newLossyControl(t *testing.T, n int, data Slave, loss float64, seed uint64)
 
 // step goes to the next time at which a monitor is due, and does all that is due then.
 func (l *lossyControl) step() {
-	batch, next, more := l.control.turn(l.now, nil)
-	for i := range batch {
-		l.inquire(&batch[i].telegram)
+	l.out.Reset()
+	next, more := l.control.expire(l.now, l.now, l.out)
+	l.control.events.deliver()
+	for i := range l.out.Len() {
+		b, _ := l.out.At(i)
+		l.inquire(b)
 	}
 	if !more && next.After(l.now) {
 		l.now = next
 	}
 }
 
-func (l *lossyControl) inquire(q *telegram.StatusInquiry) {
+func (l *lossyControl) inquire(inquiry []byte) {
 	l.inquiries++
+	q, err := telegram.DecodeStatusInquiry(inquiry)
+	require.NoError(l.t, err)
 	if m := l.control.byHost[q.Host]; m.attempts == 1 && m.allowedRetries() > 0 {
 		l.polls++
 	}
-	for _, c := range l.there.Carry(encoded(l.t, *q)) {
+	for _, c := range l.there.Carry(inquiry) {
 		got, err := telegram.DecodeStatusInquiry(c.Bytes)
 		require.NoError(l.t, err)
 		l.answer(got.Host)
@@ -107,6 +114,7 @@ func (l *lossyControl) answer(h telegram.Host) {
 		got, err := telegram.DecodeStatusResponse(c.Bytes)
 		require.NoError(l.t, err)
 		require.Equal(l.t, slave.NoDrop, l.control.answer(l.now, &got, l.address))
+		l.control.events.deliver()
 	}
 }
 

@@ -20,6 +20,7 @@ import (
 
 	"renraku/contactfile"
 	"renraku/slave"
+	"renraku/slave/datagram"
 	"renraku/telegram"
 )
 
@@ -29,13 +30,13 @@ import (
 const patience = 20 * time.Second
 
 // sockets are a UDP socket and a TCP listener of one address and port.
-func sockets(t testing.TB, ip string) (*net.UDPConn, net.Listener, string) {
+func sockets(t testing.TB, ip string) (*datagram.Conn, net.Listener, string) {
 	t.Helper()
 	for range 20 {
 		listener, err := net.Listen("tcp", net.JoinHostPort(ip, "0"))
 		require.NoError(t, err)
 		at := listener.Addr().String()
-		packets, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.MustParseAddrPort(at)))
+		packets, err := listenPackets(at)
 		if err == nil {
 			t.Cleanup(func() { packets.Close(); listener.Close() })
 			return packets, listener, at
@@ -44,6 +45,14 @@ func sockets(t testing.TB, ip string) (*net.UDPConn, net.Listener, string) {
 	}
 	t.Fatal("no port is free for UDP and TCP")
 	return nil, nil, ""
+}
+
+func listenPackets(at string) (*datagram.Conn, error) {
+	udp, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.MustParseAddrPort(at)))
+	if err != nil {
+		return nil, err
+	}
+	return datagram.New(udp)
 }
 
 // nobody is an address at which nothing listens.
@@ -259,13 +268,13 @@ func receive(conn net.Conn, n int) string {
 }
 
 // realSlave is a slave.Server on loopback; stop ends it as a machine ends that loses power.
-func realSlave(t *testing.T, name, manager string, packets *net.UDPConn, listener net.Listener, processes []slave.Process) (path string, stop func()) {
+func realSlave(t *testing.T, name, manager string, packets *datagram.Conn, listener net.Listener, processes []slave.Process) (path string, stop func()) {
 	t.Helper()
 	return realSlaveIn(t, t.TempDir(), name, manager, packets, listener, processes)
 }
 
 // realSlaveIn is realSlave with its records in dir.
-func realSlaveIn(t *testing.T, dir, name, manager string, packets *net.UDPConn, listener net.Listener, processes []slave.Process) (
+func realSlaveIn(t *testing.T, dir, name, manager string, packets *datagram.Conn, listener net.Listener, processes []slave.Process) (
 	path string, stop func()) {
 	t.Helper()
 	file, path := contact(t)

@@ -113,19 +113,6 @@ func TestWhatIsWrittenWhileTheContactFileIsReadAheadIsNotLost(t *testing.T) {
 	}
 }
 
-func TestWaitThatEndsDuringAReloadIsRenewed(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		file, _ := contact(t)
-		slaves := []Slave{at(t, "app01", "198.18.0.1:10320")}
-		s := NewStatusControl(slave.NewOwnRecord(host(t, "mgr01"), file, 0), slaves, file, nowhere{}, quiet(), &slave.Drops{})
-		require.NoError(t, s.Begin())
-		s.turn(time.Now(), nil)
-		time.Sleep(slaves[0].Timeout)
-		require.NoError(t, s.SetSlaves(slaves))
-		assert.Equal(t, time.Now().Add(slaves[0].Timeout), s.monitors[0].due)
-	})
-}
-
 func BenchmarkReload(b *testing.B) {
 	const n = 100_000
 	file, _ := contact(b)

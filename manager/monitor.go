@@ -8,9 +8,8 @@ import (
 	"renraku/telegram"
 )
 
-// lateness is how late the manager may be itself before it stops to take the time that passed for a slave's silence: after a
-// pause, what is in the socket's buffer has to be read before anyone is judged.
-const lateness = 20 * time.Millisecond
+// pause is how late the manager is where the machine itself may have been stopped, and answers lost with it.
+const pause = time.Second
 
 // monitor is one slave's monitor (15). It is pure: it takes the time, changes itself, and says what is to be done.
 type monitor struct {
@@ -28,7 +27,7 @@ type monitor struct {
 	waiting    bool      // an inquiry is outstanding (19, 21)
 	asked      time.Time // the first inquiry of this round
 	attempts   int       // inquiries of this round
-	renewed    bool      // the response wait was begun anew, since the manager was late itself
+	excused    bool      // of this round there was one attempt more, since an answer may have been lost here
 	greeted    bool      // START has been answered since the last STOPPED
 	running    bool      // as judged
 	judged     bool      // there was a judgement since monitoring began
@@ -41,7 +40,7 @@ type monitor struct {
 	leaving bool // since the definition does not have the slave any more
 	ended   bool // END was answered, or nobody is there to answer it
 
-	place int // in the schedule
+	place place // in the schedule
 }
 
 // newMonitor is the monitor of a slave that nothing is known of yet; it has no record.
@@ -50,6 +49,7 @@ func newMonitor(sl *Slave) *monitor {
 		host: sl.Host, name: sl.Host.String(), address: sl.Address,
 		interval: sl.Interval, timeout: sl.Timeout, retries: sl.Retries,
 		application: slave.NotStarted,
+		place:       unplaced,
 	}
 }
 
@@ -73,15 +73,14 @@ func (m *monitor) distrust() {
 type step int
 
 const (
-	wait    step = iota
-	inquire      // send an inquiry with control()
-	silent       // no answer to any attempt (23)
+	inquire step = iota // send an inquiry with control()
+	silent              // no answer to any attempt (23)
 )
 
 // begin sets the monitor to the start of monitoring: first asked at first, and then at slot and every interval after it.
 func (m *monitor) begin(first, slot time.Time) {
 	m.slot, m.due = slot, first
-	m.waiting, m.attempts, m.renewed = false, 0, false
+	m.waiting, m.attempts, m.excused = false, 0, false
 	m.greeted, m.running, m.judged = false, false, false
 	m.ending, m.ended = false, false
 }
@@ -155,34 +154,21 @@ func (m *monitor) move(to *slave.Address, now, again time.Time) (asks bool) {
 	return asks
 }
 
-// excuse takes the time from since to now for the manager's own lateness: an answer that came meanwhile is not read yet.
-func (m *monitor) excuse(since, now time.Time) {
-	if m.waiting && !m.renewed && !m.due.Before(since) && !m.due.After(now) {
-		m.renew(now)
-	}
-}
-
-func (m *monitor) renew(now time.Time) {
-	m.renewed = true
-	m.due = now.Add(m.timeout)
-}
-
-// expire is called when the monitor is due.
-func (m *monitor) expire(now time.Time) step {
-	if m.leaving {
+// expire is called when the monitor is due, and whatever had come by now is read. An answer may have been lost on this side since
+// the time lost.
+func (m *monitor) expire(now, lost time.Time) step {
+	switch {
+	case m.leaving:
 		m.ended = true
 		return inquire
-	}
-	if !m.waiting { // its time has come (18)
-		m.asked, m.attempts = now, 0
+	case !m.waiting: // its time has come (18)
+		m.asked, m.attempts, m.excused = now, 0, false
 		m.skipPastSlots(now)
 		return m.attempt(now)
-	}
-	if !m.renewed && now.Sub(m.due) > lateness {
-		m.renew(now)
-		return wait
-	}
-	if m.attempts <= m.allowedRetries() { // (22)
+	case m.attempts <= m.allowedRetries(): // (22)
+		return m.attempt(now)
+	case !m.excused && (lost.After(m.due.Add(-m.timeout)) || now.Sub(m.due) > pause):
+		m.excused = true
 		return m.attempt(now)
 	}
 	m.endRound(now)
@@ -242,7 +228,7 @@ func (m *monitor) judge(running bool) bool {
 
 func (m *monitor) attempt(now time.Time) step {
 	m.attempts++
-	m.waiting, m.renewed = true, false
+	m.waiting = true
 	m.due = now.Add(m.timeout)
 	return inquire
 }

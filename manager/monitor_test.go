@@ -18,6 +18,7 @@ var epoch = time.Date(2026, 11, 22, 10, 43, 5, 0, time.UTC)
 type play struct {
 	m      *monitor
 	now    time.Time
+	lost   time.Time                               // when an answer may have been lost at the manager
 	reply  func(n int, at time.Duration) []arrival // to inquiry n, counted from 1
 	coming []arrival
 	asked  int
@@ -62,7 +63,7 @@ func (p *play) until(end time.Duration) {
 }
 
 func (p *play) expire() {
-	switch p.m.expire(p.now) {
+	switch p.m.expire(p.now, p.lost) {
 	case inquire:
 		p.asked++
 		p.note(p.m.control())
@@ -75,8 +76,6 @@ func (p *play) expire() {
 	case silent:
 		p.note("silent")
 		p.m.judge(false)
-	case wait:
-		p.note("waits on")
 	}
 }
 
@@ -205,28 +204,32 @@ func TestMonitorTellsEnd(t *testing.T) {
 	}
 }
 
-func TestMonitorDoesNotTakeItsOwnLatenessForSilence(t *testing.T) {
-	late := lateness + 1
+func TestNobodyIsJudgedForAnAnswerThatMayHaveBeenLostHere(t *testing.T) {
+	type call struct{ delay, lost time.Duration } // how late expire is called, and how long before an answer may have been lost
+	never := time.Hour
+	inTime, lostIn, lostBefore, stopped := call{0, never}, call{0, time.Second / 2}, call{0, time.Second}, call{pause + 1, never}
 	cases := []struct {
 		name    string
 		retries int
-		delays  []time.Duration // of each call of expire after the first inquiry
+		calls   []call // of expire after the first inquiry
 		want    []string
 	}{
-		{"in time enough", 0, []time.Duration{lateness}, []string{"0s START", "1.02s silent"}},
-		{"late once, then in time", 0, []time.Duration{late, 0},
-			[]string{"0s START", "1.020000001s waits on", "2.020000001s silent"}},
-		{"late twice: the second counts", 0, []time.Duration{late, 5 * time.Second},
-			[]string{"0s START", "1.020000001s waits on", "7.020000001s silent"}},
-		{"each inquiry has a wait of its own to renew", 1, []time.Duration{late, 0, late, 0},
-			[]string{"0s START", "1.020000001s waits on", "2.020000001s START", "3.040000002s waits on", "4.040000002s silent"}},
+		{"nothing lost", 0, []call{inTime}, []string{"0s START", "1s silent"}},
+		{"late, but nothing lost", 0, []call{{pause, never}}, []string{"0s START", "2s silent"}},
+		{"lost before the inquiry", 0, []call{lostBefore}, []string{"0s START", "1s silent"}},
+		{"lost during the response wait", 0, []call{lostIn, inTime}, []string{"0s START", "1s START", "2s silent"}},
+		{"lost twice: the second counts", 0, []call{lostIn, lostIn}, []string{"0s START", "1s START", "2s silent"}},
+		{"the machine was stopped", 0, []call{stopped, inTime}, []string{"0s START", "2.000000001s START", "3.000000001s silent"}},
+		{"lost before the retries are used up", 1, []call{lostIn, inTime}, []string{"0s START", "1s START", "2s silent"}},
+		{"lost after they are", 1, []call{inTime, lostIn, inTime}, []string{"0s START", "1s START", "2s START", "3s silent"}},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			p := newPlay(10*time.Second, time.Second, c.retries)
 			p.expire()
-			for _, d := range c.delays {
-				p.now = p.m.due.Add(d)
+			for _, call := range c.calls {
+				p.now = p.m.due.Add(call.delay)
+				p.lost = p.now.Add(-call.lost)
 				p.expire()
 			}
 			assert.Equal(t, c.want, p.log)
@@ -234,13 +237,13 @@ func TestMonitorDoesNotTakeItsOwnLatenessForSilence(t *testing.T) {
 	}
 }
 
-func TestAnswerDuringTheRenewedWaitCounts(t *testing.T) {
+func TestAnswerToTheAttemptMoreCounts(t *testing.T) {
 	p := newPlay(10*time.Second, time.Second, 0)
 	p.expire()
-	p.now = p.m.due.Add(time.Second)
+	p.now = p.m.due.Add(pause + time.Second)
 	p.expire()
 	p.take(telegram.Running)
-	assert.Equal(t, []string{"0s START", "2s waits on", "2s is RUNNING"}, p.log)
+	assert.Equal(t, []string{"0s START", "3s START", "3s is RUNNING"}, p.log)
 	assert.Equal(t, epoch.Add(10*time.Second), p.m.due)
 }
 

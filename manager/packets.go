@@ -2,88 +2,115 @@ package manager
 
 import (
 	"context"
-	"net/netip"
-	"sync"
 	"time"
 
 	"renraku/slave"
+	"renraku/slave/datagram"
 	"renraku/telegram"
 )
 
-// maxBatch is how many inquiries are made ready, and how many slaves found silent, under the lock before inquiries are sent and
-// events are told.
-const maxBatch = 64
+const (
+	maxJudged  = 64                // slaves found silent under the lock before inquiries are sent and events are told
+	maxBacklog = 1024              // batches read before inquiries are sent: more than a socket's buffer holds
+	busy       = datagram.Size / 2 // answers at once from which on the next are waited for by the tick
+)
 
-// inquiry is one SQ to be sent.
-type inquiry struct {
-	telegram telegram.StatusInquiry
-	to       *slave.Address
-}
-
-// Serve inquires and takes answers until ctx ends; the error is the socket's. It is called once.
+// Serve inquires and takes answers until ctx ends; the error is the socket's. It is called once. One goroutine does both, so
+// that all that has come is read before anyone is judged.
 func (s *StatusControl) Serve(ctx context.Context) error {
 	defer close(s.served)
-	serving, stop := context.WithCancel(ctx)
-	var inquirer sync.WaitGroup
-	inquirer.Go(func() { s.inquireWhenDue(serving) })
-	err := slave.ReadPackets(ctx, s.packets, s.log, s.take)
-	stop()
-	inquirer.Wait()
-	return err
-}
-
-// inquireWhenDue sends what is due (18), and sleeps until the next monitor is.
-func (s *StatusControl) inquireWhenDue(ctx context.Context) {
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	batch := make([]inquiry, 0, maxBatch)
-	for {
-		select {
-		case <-timer.C:
-		case <-s.wake:
-		case <-ctx.Done():
-			return
+	defer context.AfterFunc(ctx, s.packets.Wake)()
+	in, out, losses := slave.NewBatch(), slave.NewBatch(), slave.NewLosses(s.packets, s.drops)
+	for ctx.Err() == nil {
+		read := time.Now()
+		taken, err := s.takeBacklog(ctx, in)
+		if err != nil {
+			return err
 		}
-		next := time.Time{}
-		for more := true; more && ctx.Err() == nil; {
-			batch, next, more = s.turn(time.Now(), batch[:0])
-			for i := range batch {
-				s.send(&batch[i])
+		if losses.Count() {
+			s.noteLoss()
+		}
+		out.Reset()
+		next, more := s.turn(read, out)
+		s.send(out)
+		switch {
+		case more:
+		case taken >= busy:
+			time.Sleep(tickLength)
+		default:
+			if err := s.await(ctx, in, next); err != nil {
+				return err
 			}
 		}
-		if next.IsZero() {
-			timer.Stop()
-		} else {
-			timer.Reset(time.Until(next))
+	}
+	return nil
+}
+
+// takeBacklog takes what has come until now, and says how many datagrams that were.
+func (s *StatusControl) takeBacklog(ctx context.Context, in *datagram.Batch) (taken int, err error) {
+	for range maxBacklog {
+		if err := slave.Receive(ctx, s.packets, in, past, s.log); err != nil {
+			return taken, err
+		}
+		s.take(in)
+		taken += in.Len()
+		if !in.Full() {
+			break
 		}
 	}
+	return taken, nil
 }
 
-func (s *StatusControl) send(q *inquiry) {
-	to, ok := q.to.AddrPort()
-	if !ok {
-		s.drops.Count(slave.DropSend)
-		return
-	}
-	var buf [telegram.StatusInquiryLength]byte
-	b, err := q.telegram.Append(buf[:0])
-	if err == nil {
-		_, err = s.packets.WriteToUDPAddrPort(b, to)
-	}
-	if err != nil {
-		s.drops.Count(slave.DropSend)
-		s.log.Debug("inquiry not sent", "inquiry", q.telegram.String(), "to", to.String(), "error", err)
-	}
+// noteLoss has nobody judged for an answer that may have been lost here.
+func (s *StatusControl) noteLoss() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lost = time.Now()
 }
 
-// take takes one datagram: an answer (20) or an unasked response.
-func (s *StatusControl) take(b []byte, from netip.AddrPort) {
-	r, err := telegram.DecodeStatusResponse(b)
-	if err != nil {
-		s.drops.Count(slave.DropOf(err))
+// past has nobody wait.
+var past = time.Unix(1, 0)
+
+// await waits for the next answers, until the next inquiry is due (zero: none is).
+func (s *StatusControl) await(ctx context.Context, in *datagram.Batch, next time.Time) error {
+	if err := slave.Receive(ctx, s.packets, in, next, s.log); err != nil {
+		return err
+	}
+	s.take(in)
+	return nil
+}
+
+// send sends inquiries (18).
+func (s *StatusControl) send(out *datagram.Batch) {
+	if out.Len() == 0 {
 		return
 	}
-	if drop := s.answer(time.Now(), &r, from.Addr()); drop != slave.NoDrop {
-		s.drops.Count(drop)
+	s.packets.Send(out, func(i int, err error) {
+		b, to := out.At(i)
+		q, _ := telegram.DecodeStatusInquiry(b)
+		s.drops.Count(slave.DropSend)
+		s.log.Debug("inquiry not sent", "inquiry", q.String(), "to", to.String(), "error", err)
+	})
+}
+
+// take takes the datagrams of a batch: answers (20) and unasked responses.
+func (s *StatusControl) take(in *datagram.Batch) {
+	if in.Len() == 0 {
+		return
+	}
+	defer s.events.deliver()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	for i := range in.Len() {
+		b, from := in.At(i)
+		r, err := telegram.DecodeStatusResponse(b)
+		if err != nil {
+			s.drops.Count(slave.DropOf(err))
+			continue
+		}
+		if drop := s.answer(now, &r, from.Addr()); drop != slave.NoDrop {
+			s.drops.Count(drop)
+		}
 	}
 }

@@ -82,16 +82,12 @@ func (s *StatusControl) takeOver(t *takeover) error {
 	if s.ending != nil {
 		return ErrEnding
 	}
-	since := time.Now()
 	if s.monitoring && t.shifts {
-		if err := s.rewrite(since, t); err != nil {
+		if err := s.rewrite(time.Now(), t); err != nil {
 			return err
 		}
 	}
 	now := time.Now()
-	for _, m := range t.monitors {
-		m.excuse(since, now) // nobody's answer was read meanwhile
-	}
 	s.follow(now, t)
 	if s.monitoring {
 		s.greet(now, t.fresh)
@@ -99,7 +95,7 @@ func (s *StatusControl) takeOver(t *takeover) error {
 	}
 	s.adopt(t)
 	if s.monitoring {
-		s.schedule = newSchedule(s.everyone())
+		s.schedule.movedAll(s.everyone())
 	}
 	s.rouse()
 	signal(s.renamed)
@@ -214,7 +210,10 @@ func (s *StatusControl) dismiss(now time.Time, t *takeover) {
 		s.leaving[m.host] = m
 	}
 	for _, m := range t.fresh {
-		delete(s.leaving, m.host)
+		if back := s.leaving[m.host]; back != nil {
+			s.schedule.remove(back)
+			delete(s.leaving, m.host)
+		}
 	}
 }
 

@@ -158,7 +158,7 @@ func TestSlaveThatComesBackIsNotToldEndAfterwards(t *testing.T) {
 		f.at(time.Second + time.Millisecond/2) // app1 has been told, app2 not yet
 		f.reload(f.slaves[1])
 		f.at(20 * time.Second)
-		assert.Equal(t, []string{"1.0005s START", "11.0005s CHECK"}, f.inquiries(app2))
+		assert.Equal(t, []string{"1.001s START", "11.001s CHECK"}, f.inquiries(app2), "by the tick")
 		assert.Equal(t, []string{"mgr01 RUNNING NOT-STARTED", "app2 RUNNING ONLINE"}, lines(t, f.path))
 	})
 }

@@ -69,7 +69,7 @@ func (s *StatusControl) resolveOne(ctx context.Context, l lookUp, said *sayOnce)
 	defer cancel()
 	err := l.address.Resolve(one)
 	if ctx.Err() == nil {
-		said.say(l.monitor.name, err)
+		said.say(l.monitor.host, err)
 	}
 	if err == nil && !before {
 		s.askNow(l)

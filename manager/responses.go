@@ -36,7 +36,7 @@ func newResponses(k *targets, tell func(event string), drops *slave.Drops) *resp
 // connection it came, or nil.
 func (r *responses) take(x *telegram.ExecutionResponse, own *sentOrder) (slave.Result, error) {
 	result, fresh, err := r.targets.take(x, own)
-	r.untaken.say(x.Host.String(), err)
+	r.untaken.say(x.Host, err)
 	if fresh {
 		result.Log(r.log)
 		p, plain := r.targets.defined.process(x.Process), result

@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"net"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -33,7 +32,7 @@ type life struct {
 
 // newLife starts a manager on the records of dir, at the given address, where an earlier one was.
 func newLife(t *testing.T, dir, addr string, app Slave, processes []slave.Process) *life {
-	packets, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.MustParseAddrPort(addr)))
+	packets, err := listenPackets(addr)
 	require.NoError(t, err)
 	listener, err := net.Listen("tcp", addr)
 	require.NoError(t, err)

@@ -62,31 +62,59 @@ func spreadIsEven(t *testing.T, interval time.Duration, n int) {
 	assert.Less(t, slots[n-1], interval)
 }
 
-func TestScheduleGivesTheEarliestWhateverMoves(t *testing.T) {
+func TestScheduleGivesEachMonitorInItsTickWhateverMoves(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
+	now := epoch
+	dueIn := func() time.Time { // within the tick, the ring, and beyond
+		return now.Add(time.Duration(random.Int64N(int64([]time.Duration{1, tickLength, 50 * tickLength, 3 * ringTicks * tickLength}[random.IntN(4)]))))
+	}
 	var monitors []*monitor
 	for range 50 {
-		monitors = append(monitors, &monitor{due: epoch.Add(time.Duration(random.IntN(1000)))})
+		monitors = append(monitors, &monitor{due: dueIn(), place: unplaced})
 	}
-	s := newSchedule(slices.Clone(monitors))
-	for range 2000 {
-		m := monitors[random.IntN(len(monitors))]
-		m.due = epoch.Add(time.Duration(random.IntN(1000)))
+	monitors[0].due = epoch
+	s := newSchedule(epoch, monitors[:40])
+	for _, m := range monitors[40:] {
 		s.moved(m)
-		earliest := slices.MinFunc(monitors, func(a, b *monitor) int { return a.due.Compare(b.due) })
-		require.Equal(t, earliest.due, s.next().due)
 	}
-	for len(monitors) > 0 {
-		i := random.IntN(len(monitors))
-		s.remove(monitors[i])
-		assert.Equal(t, -1, monitors[i].place)
-		monitors = slices.Delete(monitors, i, i+1)
-		require.Len(t, s, len(monitors))
+	require.Nil(t, s.due(epoch.Add(-1)), "its time has not begun")
+	given := 0
+	for range 20_000 {
+		switch random.IntN(4) {
+		case 0:
+			m := monitors[random.IntN(len(monitors))]
+			m.due = dueIn()
+			s.moved(m)
+		case 1:
+			m := monitors[random.IntN(len(monitors))]
+			s.remove(m)
+			s.remove(m)
+			require.Equal(t, unplaced, m.place)
+			m.due = dueIn()
+			s.moved(m)
+		default:
+			now = now.Add(time.Duration(random.Int64N(int64(100 * tickLength))))
+		}
+		require.Equal(t, len(monitors), s.placed)
+		earliest := slices.MinFunc(monitors, func(a, b *monitor) int { return a.due.Compare(b.due) })
+		require.True(t, s.next().Before(earliest.due.Add(tickLength)), "not after its tick")
+		for m := s.due(now); m != nil; m = s.due(now) {
+			require.False(t, m.due.After(now))
+			given++
+			m.due = now.Add(tickLength + time.Duration(random.Int64N(int64(time.Minute))))
+			s.moved(m)
+		}
 		for _, m := range monitors {
-			require.Same(t, m, s[m.place])
+			require.True(t, m.due.After(now.Add(-tickLength)), "none is left behind")
 		}
 	}
-	assert.Nil(t, s.next())
+	assert.Greater(t, given, 1000)
+	for _, m := range monitors {
+		s.remove(m)
+	}
+	assert.Nil(t, s.due(now.Add(time.Hour)))
+	assert.Zero(t, s.next())
+	assert.Zero(t, s.used)
 }
 
 // redefined is a monitor of 10s, 1s and 2 retries, asked and answered at 0s; then its definition changes at the given time.
@@ -184,33 +212,6 @@ func TestMovedSlaveIsAskedAtItsNewAddress(t *testing.T) {
 			assert.Equal(t, c.want, p.log)
 		})
 	}
-}
-
-func TestTimeThatTheManagerItselfTookIsNotTheSlavesSilence(t *testing.T) {
-	const ms = time.Millisecond
-	cases := []struct {
-		name        string
-		since, till time.Duration
-		judged      string
-	}{
-		{"the wait ends meanwhile", 995 * ms, 1005 * ms, "2.005s silent"},
-		{"it ends at its beginning", 1000 * ms, 1005 * ms, "2.005s silent"},
-		{"it ends at its end", 990 * ms, 1000 * ms, "2s silent"},
-		{"it ends afterwards", 980 * ms, 999 * ms, "1s silent"},
-	}
-	for _, c := range cases {
-		t.Run(c.name, func(t *testing.T) {
-			p := newPlay(10*time.Second, time.Second, 0)
-			p.expire()
-			p.m.excuse(epoch.Add(c.since), epoch.Add(c.till))
-			p.m.excuse(epoch.Add(2*time.Second), epoch.Add(2*time.Second+5*ms)) // once only
-			p.until(3 * time.Second)
-			assert.Equal(t, []string{"0s START", c.judged}, p.log)
-		})
-	}
-	p := newPlay(10*time.Second, time.Second, 0)
-	p.m.excuse(epoch, epoch.Add(time.Second))
-	assert.Equal(t, epoch, p.m.due, "it was not being asked")
 }
 
 func TestSlaveThatLeavesIsToldEndOnce(t *testing.T) {

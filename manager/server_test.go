@@ -14,6 +14,7 @@ import (
 
 	"renraku/contactfile"
 	"renraku/slave"
+	"renraku/slave/datagram"
 	"renraku/telegram"
 )
 
@@ -77,7 +78,7 @@ func TestManagerAndSlaveFromBeginToEnd(t *testing.T) {
 	kill()
 	eventually(t, path, "mgr01 RUNNING ONLINE", "app01 STOPPED ONLINE")
 
-	again, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.MustParseAddrPort(theirs)))
+	again, err := listenPackets(theirs)
 	require.NoError(t, err)
 	againListener, err := net.Listen("tcp", theirs)
 	require.NoError(t, err)
@@ -168,7 +169,7 @@ func TestRunEndsWithTheErrorOfTheContactFile(t *testing.T) {
 // probe is the only slave of a manager, and sends what no slave would.
 type probe struct {
 	t       *testing.T
-	socket  *net.UDPConn
+	socket  *datagram.Conn
 	manager netip.AddrPort
 	server  *Server
 	path    string
@@ -293,8 +294,11 @@ func FuzzTake(f *testing.F) {
 		[]Slave{at(f, "app01", "198.18.0.1:10320"), at(f, "app02", "198.18.0.2:10320")}, file, nowhere{}, quiet(), &drops)
 	require.NoError(f, s.Begin())
 	f.Fuzz(func(t *testing.T, b []byte) {
-		s.turn(time.Now().Add(time.Second), nil) // so that an answer may be asked for
-		s.take(b, netip.MustParseAddrPort("198.18.0.1:10320"))
+		later := time.Now().Add(time.Second)
+		s.expire(later, later, slave.NewBatch()) // so that an answer may be asked for
+		in := slave.NewBatch()
+		in.Add(b, netip.MustParseAddrPort("198.18.0.1:10320"))
+		s.take(in)
 		records, err := contactfile.ReadFile(path)
 		require.NoError(t, err)
 		require.Len(t, records, 3)

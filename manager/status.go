@@ -10,6 +10,7 @@ import (
 
 	"renraku/contactfile"
 	"renraku/slave"
+	"renraku/slave/datagram"
 	"renraku/telegram"
 )
 
@@ -20,7 +21,6 @@ type StatusControl struct {
 	packets slave.PacketConn
 	log     *slog.Logger
 	drops   *slave.Drops
-	wake    chan struct{} // the schedule changed
 	served  chan struct{} // closed when Serve has ended: nobody inquires any more
 	written *sayOnce      // what is wrong with the contact file
 	renamed chan struct{} // there are other monitors, and so other names
@@ -34,7 +34,8 @@ type StatusControl struct {
 	byHost     map[telegram.Host]*monitor
 	named      []*monitor                 // whose addresses are names
 	leaving    map[telegram.Host]*monitor // slaves that the definition does not have any more, until they have been told END
-	schedule   schedule                   // empty while there is no monitoring
+	schedule   *schedule                  // empty while there is no monitoring
+	lost       time.Time                  // when datagrams were last found to have been lost for want of room in the socket's buffer
 	monitoring bool
 	ending     *ending      // while END is told
 	creation   int          // how often the contact file was created
@@ -46,12 +47,12 @@ func NewStatusControl(own *slave.OwnRecord, slaves []Slave, file *contactfile.Fi
 	log *slog.Logger, drops *slave.Drops) *StatusControl {
 	s := &StatusControl{
 		own: own, file: file, packets: packets, log: log, drops: drops,
-		wake:    make(chan struct{}, 1),
 		served:  make(chan struct{}),
 		written: newSayOnce(log, "contact file not written", "contact file written again"),
 		renamed: make(chan struct{}, 1),
 		leaving: map[telegram.Host]*monitor{},
 	}
+	s.schedule = newSchedule(time.Now(), nil)
 	t := newTakeover(slaves, nil, nil)
 	s.follow(time.Now(), t)
 	s.adopt(t)
@@ -86,7 +87,7 @@ func (s *StatusControl) Begin() error {
 	if err := s.create(now); err != nil {
 		return err
 	}
-	s.schedule = newSchedule(s.monitors)
+	s.schedule = newSchedule(now, s.monitors)
 	s.monitoring = true
 	s.log.Info("monitoring begins", "slaves", len(s.monitors))
 	s.rouse()
@@ -120,32 +121,47 @@ func (s *StatusControl) Monitoring() bool {
 	return s.monitoring
 }
 
-// turn has the monitors that are due expire and collects their inquiries. It gives the time at which the next one is due
-// (zero: none), and whether some are due still.
-func (s *StatusControl) turn(now time.Time, batch []inquiry) (out []inquiry, next time.Time, more bool) {
+// turn has the monitors that were due at the given time expire, up to which everything that came is read, and collects their
+// inquiries. It gives the time at which the next one is due (zero: none), and whether some are due still.
+func (s *StatusControl) turn(read time.Time, out *datagram.Batch) (next time.Time, more bool) {
 	defer s.events.deliver()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for judged := 0; ; {
-		m := s.schedule.next()
+	return s.expire(read, time.Now(), out)
+}
+
+func (s *StatusControl) expire(read, now time.Time, out *datagram.Batch) (next time.Time, more bool) {
+	for judged := 0; !out.Full() && judged < maxJudged; {
+		m := s.schedule.due(read)
 		if m == nil {
-			return batch, time.Time{}, false
+			return s.schedule.next(), false
 		}
-		if m.due.After(now) {
-			return batch, m.due, false
-		}
-		if len(batch) == maxBatch || judged == maxBatch {
-			return batch, m.due, true
-		}
-		switch m.expire(now) {
+		switch m.expire(now, s.lost) {
 		case inquire:
-			batch = append(batch, inquiry{telegram.StatusInquiry{Host: m.host, Control: m.control()}, m.address})
+			s.inquire(m, out)
 		case silent:
 			s.judgeSilent(now, m)
 			judged++
 		}
 		s.reschedule(m)
 	}
+	return now, true
+}
+
+// inquire makes a monitor's inquiry ready (18).
+func (s *StatusControl) inquire(m *monitor, out *datagram.Batch) {
+	to, ok := m.address.AddrPort()
+	if !ok {
+		s.drops.Count(slave.DropSend)
+		return
+	}
+	b, err := telegram.StatusInquiry{Host: m.host, Control: m.control()}.Append(out.Buffer())
+	if err != nil {
+		s.drops.Count(slave.DropSend)
+		s.log.Error("inquiry not made", "host", m.name, "error", err)
+		return
+	}
+	out.Add(b, to)
 }
 
 // reschedule puts a monitor into its place, or takes it out when it has ended.
@@ -161,10 +177,8 @@ func (s *StatusControl) reschedule(m *monitor) {
 	s.checkAllEnded()
 }
 
+// answer takes one answer (20), with the lock held, and says why it does not count.
 func (s *StatusControl) answer(now time.Time, r *telegram.StatusResponse, from netip.Addr) slave.Drop {
-	defer s.events.deliver()
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	m := s.byHost[r.Host]
 	switch {
 	case m == nil:
@@ -177,8 +191,6 @@ func (s *StatusControl) answer(now time.Time, r *telegram.StatusResponse, from n
 	switch m.answer(now, r.Control) {
 	case unasked:
 		return slave.DropUnasked
-	case hint:
-		s.rouse()
 	case isRunning:
 		s.judgeRunning(now, m, r)
 	case isStopped:
@@ -194,7 +206,7 @@ func (s *StatusControl) judgeRunning(now time.Time, m *monitor, r *telegram.Stat
 		m.management = s.newManagement(m)
 	}
 	application := m.applicationOf(r)
-	s.written.say(m.name, m.management.setRunning(now, application))
+	s.written.say(m.host, m.management.setRunning(now, application))
 	if m.judge(true) {
 		s.log.Info(m.name+" RUNNING", "host", m.name, "application", r.Status.String())
 		s.events.add(m.name + " RUNNING")
@@ -207,7 +219,7 @@ func (s *StatusControl) judgeStopped(now time.Time, m *monitor, r *telegram.Stat
 	if m.management == nil { // stopped before; but its field 133 is its own to say
 		m.management = s.newManagement(m)
 	}
-	s.written.say(m.name, m.management.setStopped(now, &r.Status))
+	s.written.say(m.host, m.management.setStopped(now, &r.Status))
 	m.management = nil
 	if m.judge(false) && !m.ending {
 		s.log.Warn(m.name+" STOPPED", "host", m.name, "application", r.Status.String(), "reason", saidSo(r))
@@ -237,7 +249,7 @@ func (s *StatusControl) judgeSilent(now time.Time, m *monitor) {
 		return
 	}
 	if m.management != nil {
-		s.written.say(m.name, m.management.setStopped(now, nil))
+		s.written.say(m.host, m.management.setStopped(now, nil))
 		m.management = nil
 	}
 	if m.judge(false) {
@@ -273,7 +285,7 @@ func (s *StatusControl) newManagement(m *monitor) *management {
 }
 
 // rouse has the schedule looked at again.
-func (s *StatusControl) rouse() { signal(s.wake) }
+func (s *StatusControl) rouse() { s.packets.Wake() }
 
 func signal(c chan struct{}) {
 	select {

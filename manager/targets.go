@@ -45,7 +45,7 @@ type history interface {
 // targets is what the manager knows of the orders for each target: the one in progress, and the last response. What it decides
 // stands in the history first; the lock of one target alone is held meanwhile, so that all others share the same write.
 type targets struct {
-	manager string // its host
+	manager telegram.Host // its host
 	history history
 	journal *journal
 	status  *StatusControl
@@ -79,7 +79,7 @@ type entry struct {
 func newTargets(cfg *Config, journal *journal, status *StatusControl, file *contactfile.File, defined *definitions) *targets {
 	log := cfg.Log
 	return &targets{
-		manager: cfg.Host.String(), history: cfg.Records.History, journal: journal, status: status, file: file, defined: defined,
+		manager: cfg.Host, history: cfg.Records.History, journal: journal, status: status, file: file, defined: defined,
 		log:        log,
 		wake:       make(chan struct{}, 1),
 		unrecorded: newSayOnce(log, "history not written", "history written again"),

@@ -32,6 +32,7 @@ const (
 	DropCut          // the stream ended inside a telegram
 	DropEnding       // the daemon ended before the process of an order did
 	DropSend         // the operating system did not send
+	DropOverflow     // the socket's buffer had no room
 
 	dropCount
 )
@@ -53,6 +54,7 @@ var dropNames = [dropCount]string{
 	DropCut:          "cut off",
 	DropEnding:       "daemon ended",
 	DropSend:         "not sent",
+	DropOverflow:     "no room in the socket's buffer",
 }
 
 var dropFields = map[telegram.Field]Drop{
@@ -82,6 +84,9 @@ type Drops struct{ counts [dropCount]atomic.Uint64 }
 
 // Count counts one.
 func (d *Drops) Count(reason Drop) { d.counts[reason].Add(1) }
+
+// CountAll counts n.
+func (d *Drops) CountAll(reason Drop, n uint64) { d.counts[reason].Add(n) }
 
 // Of is how many were dropped for the reason.
 func (d *Drops) Of(reason Drop) uint64 { return d.counts[reason].Load() }

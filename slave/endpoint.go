@@ -6,17 +6,18 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
-	"os"
 	"time"
 
+	"renraku/slave/datagram"
 	"renraku/telegram"
 )
 
-// PacketConn is the part of *net.UDPConn that status control needs; tests put a network in memory in its place.
+// PacketConn is what status control needs of a *datagram.Conn; tests put a network in memory in its place.
 type PacketConn interface {
-	ReadFromUDPAddrPort(b []byte) (int, netip.AddrPort, error)
-	WriteToUDPAddrPort(b []byte, to netip.AddrPort) (int, error)
-	SetReadDeadline(t time.Time) error
+	Receive(b *datagram.Batch, until time.Time) error
+	Send(b *datagram.Batch, failed func(i int, err error))
+	Wake()
+	Overflows() uint32
 	LocalAddr() net.Addr
 	Close() error
 }
@@ -51,14 +52,26 @@ type endpoint struct {
 
 // servePackets answers inquiries until ctx ends (33, 37). Each answer goes to the address and port that asked.
 func (e *endpoint) servePackets(ctx context.Context) error {
-	return ReadPackets(ctx, e.packets, e.log, func(b []byte, from netip.AddrPort) {
-		answer, drop := e.answerPacket(b, from)
-		if drop != NoDrop {
-			e.drops.Count(drop)
-			return
+	defer context.AfterFunc(ctx, e.packets.Wake)()
+	in, out, losses := NewBatch(), NewBatch(), NewLosses(e.packets, e.drops)
+	for ctx.Err() == nil {
+		if err := Receive(ctx, e.packets, in, time.Time{}, e.log); err != nil {
+			return err
 		}
-		e.send(answer, from)
-	})
+		losses.Count()
+		out.Reset()
+		for i := range in.Len() {
+			b, from := in.At(i)
+			answer, drop := e.answerPacket(b, from)
+			if drop != NoDrop {
+				e.drops.Count(drop)
+				continue
+			}
+			e.add(out, &answer, from)
+		}
+		e.send(out)
+	}
+	return nil
 }
 
 func (e *endpoint) answerPacket(b []byte, from netip.AddrPort) (telegram.StatusResponse, Drop) {
@@ -72,39 +85,71 @@ func (e *endpoint) answerPacket(b []byte, from netip.AddrPort) (telegram.StatusR
 	return e.answer(q)
 }
 
-func (e *endpoint) send(r telegram.StatusResponse, to netip.AddrPort) {
-	var buf [telegram.StatusResponseLength]byte
-	b, err := r.Append(buf[:0])
-	if err == nil {
-		_, err = e.packets.WriteToUDPAddrPort(b, to)
-	}
+func (e *endpoint) add(out *datagram.Batch, r *telegram.StatusResponse, to netip.AddrPort) {
+	b, err := r.Append(out.Buffer())
 	if err != nil {
-		e.drops.Count(DropSend)
-		e.log.Debug("response not sent", "to", to.String(), "error", err)
+		e.sayUnsent(r.String(), to, err)
+		return
 	}
+	out.Add(b, to)
 }
 
-// ReadPackets gives each datagram to take until ctx ends, which is no error; a closed socket is one. The bytes are take's
-// only until it returns; what is longer than any telegram comes cut to one byte more than the longest.
-func ReadPackets(ctx context.Context, packets PacketConn, log *slog.Logger, take func(b []byte, from netip.AddrPort)) error {
-	defer context.AfterFunc(ctx, func() { packets.SetReadDeadline(time.Unix(1, 0)) })()
-	buf := make([]byte, telegram.MaxLength+1)
-	for {
-		n, from, err := packets.ReadFromUDPAddrPort(buf)
-		switch {
-		case err == nil:
-			take(buf[:n], netip.AddrPortFrom(from.Addr().Unmap(), from.Port()))
-		case ctx.Err() != nil && (errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, net.ErrClosed)):
-			return nil
-		case errors.Is(err, net.ErrClosed):
-			return err
-		default:
-			log.Warn("datagram not read", "error", err)
-			if !pause(ctx, ErrorPause) {
-				return nil
-			}
-		}
+func (e *endpoint) send(out *datagram.Batch) {
+	if out.Len() == 0 {
+		return
 	}
+	e.packets.Send(out, func(i int, err error) {
+		b, to := out.At(i)
+		r, _ := telegram.DecodeStatusResponse(b)
+		e.sayUnsent(r.String(), to, err)
+	})
+}
+
+func (e *endpoint) sayUnsent(response string, to netip.AddrPort, err error) {
+	e.drops.Count(DropSend)
+	e.log.Debug("response not sent", "response", response, "to", to.String(), "error", err)
+}
+
+// NewBatch is a batch for telegrams; what is longer than any comes cut to one byte more than the longest.
+func NewBatch() *datagram.Batch { return datagram.NewBatch(telegram.MaxLength + 1) }
+
+// Receive fills the batch as a *datagram.Conn does. An error that may pass is logged and followed by a pause; a closed socket is
+// one that is returned, unless ctx has ended.
+func Receive(ctx context.Context, packets PacketConn, in *datagram.Batch, until time.Time, log *slog.Logger) error {
+	err := packets.Receive(in, until)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, net.ErrClosed):
+		if ctx.Err() != nil {
+			return nil
+		}
+		return err
+	}
+	log.Warn("datagrams not read", "error", err)
+	pause(ctx, ErrorPause)
+	return nil
+}
+
+// Losses counts the datagrams for which a socket's buffer had no room. One goroutine uses it.
+type Losses struct {
+	packets PacketConn
+	drops   *Drops
+	counted uint32
+}
+
+// NewLosses counts what is lost from now on.
+func NewLosses(packets PacketConn, drops *Drops) *Losses {
+	return &Losses{packets, drops, packets.Overflows()}
+}
+
+// Count counts what was lost since the last time, and says whether that was any.
+func (l *Losses) Count() bool {
+	now := l.packets.Overflows()
+	n := now - l.counted // the kernel's count may start again
+	l.counted = now
+	l.drops.CountAll(DropOverflow, uint64(n))
+	return n > 0
 }
 
 // pause waits, and says whether ctx goes on.

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"renraku/slave/datagram"
 	"renraku/slave/slavetest"
 	"renraku/telegram"
 )
@@ -86,7 +87,7 @@ func TestASocketOfBothFamiliesAnswersToAnIPv4Manager(t *testing.T) {
 	log, _ := newLog()
 	manager := must(net.ListenPacket("udp4", "127.0.0.1:0"))
 	defer manager.Close()
-	s := newServer(t, Config{Manager: must(NewAddress(manager.LocalAddr().String())), Log: log}, file, packets,
+	s := newServer(t, Config{Manager: must(NewAddress(manager.LocalAddr().String())), Log: log}, file, must(datagram.New(packets)),
 		must(net.Listen("tcp", "127.0.0.1:0")))
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
@@ -112,20 +113,19 @@ type brokenPackets struct {
 	writeErr error
 }
 
-func (p *brokenPackets) ReadFromUDPAddrPort(b []byte) (int, netip.AddrPort, error) {
+func (p *brokenPackets) Receive(b *datagram.Batch, until time.Time) error {
 	select {
 	case err := <-p.errs:
-		return 0, netip.AddrPort{}, err
+		return err
 	default:
-		return p.Socket.ReadFromUDPAddrPort(b)
+		return p.Socket.Receive(b, until)
 	}
 }
 
-func (p *brokenPackets) WriteToUDPAddrPort(b []byte, to netip.AddrPort) (int, error) {
-	if p.writeErr != nil {
-		return 0, p.writeErr
+func (p *brokenPackets) Send(b *datagram.Batch, failed func(i int, err error)) {
+	for i := range b.Len() {
+		failed(i, p.writeErr)
 	}
-	return p.Socket.WriteToUDPAddrPort(b, to)
 }
 
 func TestErrorsOfASocketThatPassAreLoggedAndReadingGoesOn(t *testing.T) {
@@ -138,25 +138,26 @@ func TestErrorsOfASocketThatPassAreLoggedAndReadingGoesOn(t *testing.T) {
 		log, book := newLog()
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		taken := make(chan string, 10)
-		ended := make(chan error, 1)
-		go func() {
-			ended <- ReadPackets(ctx, packets, log, func(b []byte, from netip.AddrPort) { taken <- string(b) + " " + from.String() })
-		}()
+		in := NewBatch()
+		receive := func() string {
+			for in.Reset(); in.Len() == 0; {
+				require.NoError(t, Receive(ctx, packets, in, time.Time{}, log))
+			}
+			require.Equal(t, 1, in.Len())
+			b, from := in.At(0)
+			return string(b) + " " + from.String()
+		}
 		peer := network.Listen("192.0.2.9:4000")
 		_, err := peer.WriteToUDPAddrPort([]byte("hello"), netip.MustParseAddrPort("192.0.2.1:10320"))
 		require.NoError(t, err)
 		begun := time.Now()
-		assert.Equal(t, "hello 192.0.2.9:4000", <-taken)
+		assert.Equal(t, "hello 192.0.2.9:4000", receive())
 		assert.Equal(t, 3*ErrorPause, time.Since(begun))
-		assert.Len(t, book.with("datagram not read", "no buffer space"), 3)
+		assert.Len(t, book.with("datagrams not read", "no buffer space"), 3)
 
 		_, err = peer.WriteToUDPAddrPort(make([]byte, 5000), netip.MustParseAddrPort("192.0.2.1:10320"))
 		require.NoError(t, err)
-		assert.Len(t, <-taken, telegram.MaxLength+1+len(" 192.0.2.9:4000"))
-
-		cancel()
-		require.NoError(t, <-ended)
+		assert.Len(t, receive(), telegram.MaxLength+1+len(" 192.0.2.9:4000"))
 	})
 }
 
@@ -169,7 +170,7 @@ func TestTheEndOfTheContextEndsThePauseAfterAnError(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), ErrorPause/2)
 		defer cancel()
 		begun := time.Now()
-		require.NoError(t, ReadPackets(ctx, packets, log, nil))
+		require.NoError(t, Receive(ctx, packets, NewBatch(), time.Time{}, log))
 		assert.Equal(t, ErrorPause/2, time.Since(begun))
 	})
 }
@@ -183,9 +184,9 @@ func TestAClosedSocketIsAnErrorUnlessTheContextHasEnded(t *testing.T) {
 		ctx, cancel := context.WithCancel(context.Background())
 		if over {
 			cancel()
-			require.NoError(t, ReadPackets(ctx, socket, log, nil))
+			require.NoError(t, Receive(ctx, socket, NewBatch(), time.Time{}, log))
 		} else {
-			require.ErrorIs(t, ReadPackets(ctx, socket, log, nil), net.ErrClosed)
+			require.ErrorIs(t, Receive(ctx, socket, NewBatch(), time.Time{}, log), net.ErrClosed)
 		}
 		cancel()
 	}
@@ -197,8 +198,10 @@ func TestAnAnswerThatIsNotSentIsCounted(t *testing.T) {
 	log, book := newLog()
 	var drops Drops
 	e := &endpoint{packets: packets, log: log, drops: &drops}
-	e.send(telegram.StatusResponse{Host: app01, Control: telegram.Running}, netip.MustParseAddrPort("192.0.2.9:4000"))
-	e.send(telegram.StatusResponse{}, netip.MustParseAddrPort("192.0.2.9:4000"))
+	out, to := NewBatch(), netip.MustParseAddrPort("192.0.2.9:4000")
+	e.add(out, &telegram.StatusResponse{Host: app01, Control: telegram.Running}, to)
+	e.add(out, &telegram.StatusResponse{}, to)
+	e.send(out)
 	assert.Equal(t, map[string]uint64{"not sent": 2}, drops.All())
 	assert.Len(t, book.with("response not sent", "to=192.0.2.9:4000"), 2)
 }

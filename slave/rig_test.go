@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"renraku/contactfile"
+	"renraku/slave/datagram"
 )
 
 // rig is a Server app01 on loopback sockets, and the manager's socket, whose announcement has been taken.
@@ -24,7 +25,7 @@ type rig struct {
 	log      *logBook
 	manager  *net.UDPConn
 	results  *managerEnd
-	packets  *net.UDPConn
+	packets  *datagram.Conn
 	listener *net.TCPListener
 	stop     func() error // ends Run, and gives its error
 }
@@ -41,7 +42,7 @@ func newRig(t testing.TB, processes ...Process) *rig {
 	loopback := netip.MustParseAddr("127.0.0.1")
 	r := &rig{
 		t:        t,
-		packets:  must(net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(loopback, 0)))),
+		packets:  must(datagram.New(must(net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(loopback, 0)))))),
 		listener: must(net.ListenTCP("tcp", net.TCPAddrFromAddrPort(netip.AddrPortFrom(loopback, 0)))),
 	}
 	r.manager, r.results = listenAsManager(t)

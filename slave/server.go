@@ -153,7 +153,9 @@ func (s *Server) Drops() *Drops { return &s.drops }
 // announce sends the response that nobody asked for, where the manager's address is known.
 func (s *Server) announce() {
 	if to, ok := s.cfg.Manager.AddrPort(); ok {
-		s.endpoint.send(s.status.Announce(), to)
+		r, one := s.status.Announce(), NewBatch()
+		s.endpoint.add(one, &r, to)
+		s.endpoint.send(one)
 	}
 }
 

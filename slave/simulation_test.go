@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"renraku/slave/datagram"
 	"renraku/telegram"
 )
 
@@ -79,7 +80,7 @@ func TestForeignNamesAreNoneOfASimulation(t *testing.T) {
 
 func TestASimulationServesEachOfItsHosts(t *testing.T) {
 	s := must(NewSimulation("sim", 20))
-	packets := must(net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)}))
+	packets := must(datagram.New(must(net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)}))))
 	listener := must(net.Listen("tcp", "127.0.0.1:0"))
 	ctx, cancel := context.WithCancel(context.Background())
 	log, _ := newLog()

@@ -12,6 +12,7 @@ import (
 
 	"renraku/cmd/internal/exit"
 	"renraku/slave"
+	"renraku/slave/datagram"
 	"renraku/telegram"
 )
 
@@ -51,9 +52,14 @@ func simulate(c *cobra.Command, prefix string, slaves int, listen string) error 
 	if err != nil {
 		return exit.With(exit.Usage, fmt.Errorf("--listen %s: %w", listen, err))
 	}
-	packets, err := net.ListenUDP("udp", address)
+	socket, err := net.ListenUDP("udp", address)
 	if err != nil {
 		return fmt.Errorf("--listen %s: %w", listen, err)
+	}
+	packets, err := datagram.New(socket)
+	if err != nil {
+		socket.Close()
+		return err
 	}
 	packets.SetReadBuffer(simulateBuffer)
 	listener, err := net.Listen("tcp", packets.LocalAddr().String())

@@ -7,11 +7,15 @@
 package slavetest
 
 import (
+	"errors"
 	"net"
 	"net/netip"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"renraku/slave/datagram"
 )
 
 // queueLength is how many datagrams a socket holds; more are lost, as on a real one.
@@ -25,7 +29,10 @@ type Network struct {
 	line    func(from, to netip.AddrPort) *Line
 }
 
-type datagram struct {
+// maxDatagram is longer than any that tests send.
+const maxDatagram = 2048
+
+type inFlight struct {
 	from netip.AddrPort
 	b    []byte
 }
@@ -48,7 +55,7 @@ func (n *Network) Impair(line func(from, to netip.AddrPort) *Line) {
 func (n *Network) Listen(addr string) *Socket {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	s := &Socket{network: n, addr: netip.MustParseAddrPort(addr), queue: make(chan datagram, queueLength), closed: make(chan struct{})}
+	s := &Socket{network: n, addr: netip.MustParseAddrPort(addr), queue: make(chan inFlight, queueLength), closed: make(chan struct{})}
 	s.wake = make(chan struct{})
 	if n.sockets == nil {
 		n.sockets = map[netip.AddrPort]*Socket{}
@@ -70,7 +77,7 @@ func (n *Network) carry(from, to netip.AddrPort, b []byte) {
 		}
 	}
 	for _, c := range copies {
-		d := datagram{from, c.Bytes}
+		d := inFlight{from, c.Bytes}
 		if c.After == 0 {
 			n.deliver(to, d)
 			continue
@@ -84,7 +91,7 @@ func (n *Network) carry(from, to netip.AddrPort, b []byte) {
 }
 
 // deliver is called with the lock held.
-func (n *Network) deliver(to netip.AddrPort, d datagram) {
+func (n *Network) deliver(to netip.AddrPort, d inFlight) {
 	s := n.sockets[to]
 	if s == nil {
 		return
@@ -92,20 +99,85 @@ func (n *Network) deliver(to netip.AddrPort, d datagram) {
 	select {
 	case s.queue <- d:
 	default:
+		s.overflows.Add(1)
 	}
 }
 
-// Socket is one end; it has the methods of a *net.UDPConn that the project uses.
+// Socket is one end. It has the methods of a *datagram.Conn, and those of a *net.UDPConn that tests use.
 type Socket struct {
 	network *Network
 	addr    netip.AddrPort
-	queue   chan datagram
+	queue   chan inFlight
+
+	overflows atomic.Uint32
 
 	mu       sync.Mutex
 	deadline time.Time
 	wake     chan struct{} // closed and replaced when the deadline changes
+	woken    bool
 	shut     bool
 	closed   chan struct{}
+}
+
+// Receive does what that of a *datagram.Conn does.
+func (s *Socket) Receive(b *datagram.Batch, until time.Time) error {
+	b.Reset()
+	for !b.Full() {
+		select {
+		case d := <-s.queue:
+			b.Add(d.b, d.from)
+			continue
+		case <-s.closed:
+			return net.ErrClosed
+		default:
+		}
+		break
+	}
+	if b.Len() > 0 || !until.IsZero() && time.Until(until) <= 0 {
+		return nil
+	}
+	s.SetReadDeadline(until)
+	if s.takeWoken() {
+		return nil
+	}
+	buf := make([]byte, maxDatagram)
+	n, from, err := s.ReadFromUDPAddrPort(buf)
+	s.takeWoken()
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return nil
+	}
+	if err == nil {
+		b.Add(buf[:n], from)
+	}
+	return err
+}
+
+func (s *Socket) takeWoken() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	woken := s.woken
+	s.woken = false
+	return woken
+}
+
+// Wake does what that of a *datagram.Conn does.
+func (s *Socket) Wake() {
+	s.mu.Lock()
+	s.woken = true
+	s.mu.Unlock()
+	s.SetReadDeadline(time.Unix(1, 0))
+}
+
+// Overflows is how many datagrams the queue had no room for.
+func (s *Socket) Overflows() uint32 { return s.overflows.Load() }
+
+// Send does what that of a *datagram.Conn does.
+func (s *Socket) Send(b *datagram.Batch, failed func(i int, err error)) {
+	for i := range b.Len() {
+		if _, err := s.WriteToUDPAddrPort(b.At(i)); err != nil {
+			failed(i, err)
+		}
+	}
 }
 
 // ReadFromUDPAddrPort waits for a datagram, the deadline or Close.

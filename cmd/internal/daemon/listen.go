@@ -8,6 +8,7 @@ import (
 	"syscall"
 
 	"renraku/slave"
+	"renraku/slave/datagram"
 )
 
 // readBuffer is the wanted size of the UDP socket's buffer in bytes; the kernel may give less.
@@ -32,7 +33,7 @@ func listen(address string, log *slog.Logger) (slave.PacketConn, net.Listener, e
 	return packets, listener, nil
 }
 
-func listenAt(address string) (*net.UDPConn, net.Listener, error) {
+func listenAt(address string) (*datagram.Conn, net.Listener, error) {
 	udp, err := net.ResolveUDPAddr("udp", address)
 	if err != nil {
 		return nil, nil, fmt.Errorf("resolve this server's own address %s: %w", address, err)
@@ -46,7 +47,13 @@ func listenAt(address string) (*net.UDPConn, net.Listener, error) {
 		packets.Close()
 		return nil, nil, plainListenError(address, err)
 	}
-	return packets, listener, nil
+	conn, err := datagram.New(packets)
+	if err != nil {
+		packets.Close()
+		listener.Close()
+		return nil, nil, err
+	}
+	return conn, listener, nil
 }
 
 func plainListenError(address string, err error) error {
