@@ -86,10 +86,11 @@ func (s *StatusControl) clear() error {
 	s.own.End()
 	unanswered := &UnansweredError{}
 	for _, m := range s.monitors {
-		m.management = nil
+		m.management.end()
 		if m.running {
-			unanswered.Hosts = append(unanswered.Hosts, m.name)
-			s.log.Warn(m.name+" did not answer END", "host", m.name)
+			name := m.host.String()
+			unanswered.Hosts = append(unanswered.Hosts, name)
+			s.log.Warn(name+" did not answer END", "host", name)
 		}
 	}
 	s.schedule, s.monitoring, s.ending = newSchedule(time.Now(), nil), false, nil

@@ -98,7 +98,7 @@ func (l *lossyControl) inquire(inquiry []byte) {
 	l.inquiries++
 	q, err := telegram.DecodeStatusInquiry(inquiry)
 	require.NoError(l.t, err)
-	if m := l.control.byHost[q.Host]; m.attempts == 1 && m.allowedRetries() > 0 {
+	if m := l.control.byHost.of(q.Host); m.attempts == 1 && m.allowedRetries() > 0 {
 		l.polls++
 	}
 	for _, c := range l.there.Carry(inquiry) {

@@ -9,52 +9,53 @@ import (
 )
 
 // management is one slave's management process (17): it updates fields 132 and 133 of its record, from the first telegram to
-// that slave until it is stopped (24), and again from its first answer (28–30). It knows what it last wrote, so that an answer
-// with no news costs no system call.
+// that slave until it is stopped (24), and again from its first answer (28–30). It knows whether the record stands as it last
+// wrote it, with field 133 as the monitor knows it, so that an answer with no news costs no system call.
 type management struct {
-	file   *contactfile.File
-	record int
-	touch  func(record int) // is told what is written
-
-	written     bool
-	operating   contactfile.Operating
-	application string
+	goesOn  bool
+	written bool
+	running bool // field 132 as written
 }
 
-// setRunning is step 21: field 132 becomes RUNNING and field 133 follows the answer, where it has a status to follow.
-func (g *management) setRunning(now time.Time, application *telegram.Status) error {
-	return g.set(now, contactfile.Running, application)
-}
-
-// setStopped is step 23. Without an answer, field 133 stays as last known.
-func (g *management) setStopped(now time.Time, application *telegram.Status) error {
-	return g.set(now, contactfile.Stopped, application)
-}
-
-func (g *management) set(now time.Time, operating contactfile.Operating, application *telegram.Status) error {
-	if g.written && operating == g.operating && (application == nil || application.Is(g.application)) {
-		return nil
+// begin begins it, where it does not go on.
+func (g *management) begin() {
+	if !g.goesOn {
+		*g = management{goesOn: true}
 	}
-	return g.update(now, func(r *contactfile.Record) {
-		r.Operating = operating
+}
+
+// end ends it (24).
+func (g *management) end() { *g = management{} }
+
+// write is steps 21 and 23: fields 132 and 133 follow an answer or, without one, only 132 the silence. What is wrong with the
+// contact file is logged once.
+func (s *StatusControl) write(now time.Time, m *monitor, running bool, application *telegram.Status) {
+	g := &m.management
+	if g.written && running == g.running && (application == nil || *application == m.application) {
+		return
+	}
+	err := s.update(now, m, func(r *contactfile.Record) {
+		r.Operating = contactfile.Stopped
+		if running {
+			r.Operating = contactfile.Running
+		}
 		if application != nil {
 			r.Application = application.String()
 		}
 	})
+	g.written, g.running = err == nil, running
+	s.written.say(m.host, err)
 }
 
-// setApplication is step 59: field 133 follows an XR.
-func (g *management) setApplication(now time.Time, application telegram.Status) error {
-	return g.update(now, func(r *contactfile.Record) { r.Application = application.String() })
-}
-
-func (g *management) update(now time.Time, change func(*contactfile.Record)) error {
-	r, changed, err := g.file.Update(g.record, now, change)
+// update changes a slave's record.
+func (s *StatusControl) update(now time.Time, m *monitor, change func(*contactfile.Record)) error {
+	_, changed, err := s.file.Update(m.record, now, change)
 	if changed {
-		g.touch(g.record)
+		s.touch(m.record)
 	}
-	g.written = err == nil
-	g.operating, g.application = r.Operating, r.Application
+	if err != nil {
+		m.management.written = false
+	}
 	return err
 }
 

@@ -14,7 +14,6 @@ const pause = time.Second
 // monitor is one slave's monitor (15). It is pure: it takes the time, changes itself, and says what is to be done.
 type monitor struct {
 	host    telegram.Host // (16), with the three that follow
-	name    string
 	address *slave.Address
 	record  int // of the contact file
 
@@ -27,11 +26,12 @@ type monitor struct {
 	waiting    bool      // an inquiry is outstanding (19, 21)
 	asked      time.Time // the first inquiry of this round
 	attempts   int       // inquiries of this round
+	skipped    int       // intervals before this round in which it was due and did not begin
 	excused    bool      // of this round there was one attempt more, since an answer may have been lost here
 	greeted    bool      // START has been answered since the last STOPPED
 	running    bool      // as judged
 	judged     bool      // there was a judgement since monitoring began
-	management *management
+	management management
 
 	application telegram.Status // field 133 as last known
 	executed    time.Time       // when an XR last said what field 133 is
@@ -46,7 +46,7 @@ type monitor struct {
 // newMonitor is the monitor of a slave that nothing is known of yet; it has no record.
 func newMonitor(sl *Slave) *monitor {
 	return &monitor{
-		host: sl.Host, name: sl.Host.String(), address: sl.Address,
+		host: sl.Host, address: sl.Address,
 		interval: sl.Interval, timeout: sl.Timeout, retries: sl.Retries,
 		application: slave.NotStarted,
 		place:       unplaced,
@@ -59,14 +59,12 @@ func (m *monitor) known(now time.Time) contactfile.Record {
 	if m.running {
 		operating = contactfile.Running
 	}
-	return contactfile.Record{Host: m.name, Operating: operating, Application: m.application.String(), Since: now}
+	return contactfile.Record{Host: m.host.String(), Operating: operating, Application: m.application.String(), Since: now}
 }
 
 // distrust has the next answer compared with the contact file itself, which has been created again.
 func (m *monitor) distrust() {
-	if m.management != nil {
-		m.management.written = false
-	}
+	m.management.written = false
 }
 
 // step is what is to be done when a monitor is due.
@@ -163,7 +161,7 @@ func (m *monitor) expire(now, lost time.Time) step {
 		return inquire
 	case !m.waiting: // its time has come (18)
 		m.asked, m.attempts, m.excused = now, 0, false
-		m.skipPastSlots(now)
+		m.skipped = max(m.skipPastSlots(now)-1, 0)
 		return m.attempt(now)
 	case m.attempts <= m.allowedRetries(): // (22)
 		return m.attempt(now)
@@ -247,9 +245,13 @@ func (m *monitor) endRound(now time.Time) {
 	m.due = m.slot
 }
 
-// skipPastSlots keeps the slots where they are, so that the monitors stay spread over the interval.
-func (m *monitor) skipPastSlots(now time.Time) {
-	if late := now.Sub(m.slot); late >= 0 {
-		m.slot = m.slot.Add((late/m.interval + 1) * m.interval)
+// skipPastSlots keeps the slots where they are, so that the monitors stay spread over the interval. It gives how many have come.
+func (m *monitor) skipPastSlots(now time.Time) int {
+	late := now.Sub(m.slot)
+	if late < 0 {
+		return 0
 	}
+	past := late/m.interval + 1
+	m.slot = m.slot.Add(past * m.interval)
+	return int(past)
 }

@@ -253,7 +253,9 @@ func TestLateStartOfARoundSkipsNoMoreSlotsThanHavePassed(t *testing.T) {
 	p.until(time.Second)
 	p.now = epoch.Add(35 * time.Second) // the machine slept through the slots at 10s, 20s, 30s
 	p.expire()
+	assert.Equal(t, 2, p.m.skipped, "the round of 30s begins late, those before it never do")
 	p.until(41 * time.Second)
+	assert.Zero(t, p.m.skipped)
 	assert.Equal(t, []string{"0s START", "100ms is RUNNING", "35s CHECK", "35.1s is RUNNING", "40s CHECK", "40.1s is RUNNING"}, p.log)
 }
 

@@ -3,7 +3,6 @@ package manager
 import (
 	"errors"
 	"fmt"
-	"net/netip"
 	"time"
 
 	"renraku/contactfile"
@@ -17,7 +16,7 @@ type takeover struct {
 	slaves    []Slave          // in definition order, and so the next two
 	addresses []*slave.Address // the one that a monitor has already, where it stays the same
 	monitors  []*monitor
-	byHost    map[telegram.Host]*monitor
+	byHost    *hosts
 	named     []*monitor // whose addresses are names
 	fresh     []*monitor // of hosts that appear
 	gone      []*monitor // of hosts that go
@@ -27,12 +26,12 @@ type takeover struct {
 	creation int                  // after so many creations of it
 }
 
-func newTakeover(slaves []Slave, monitors []*monitor, byHost map[telegram.Host]*monitor) *takeover {
-	t := &takeover{slaves: slaves, byHost: make(map[telegram.Host]*monitor, len(slaves)), shifts: len(slaves) != len(monitors)}
+func newTakeover(slaves []Slave, monitors []*monitor, byHost *hosts) *takeover {
+	t := &takeover{slaves: slaves, byHost: newHosts(len(slaves)), shifts: len(slaves) != len(monitors)}
 	for i := range slaves {
 		sl := &slaves[i]
 		address := sl.Address
-		m := byHost[sl.Host]
+		m := byHost.of(sl.Host)
 		if m == nil {
 			m = newMonitor(sl)
 			t.fresh = append(t.fresh, m)
@@ -44,10 +43,10 @@ func newTakeover(slaves []Slave, monitors []*monitor, byHost map[telegram.Host]*
 		}
 		t.shifts = t.shifts || m.record != recordNumber(i)
 		t.monitors, t.addresses = append(t.monitors, m), append(t.addresses, address)
-		t.byHost[sl.Host] = m
+		t.byHost.add(m)
 	}
 	for _, m := range monitors {
-		if t.byHost[m.host] == nil {
+		if t.byHost.of(m.host) == nil {
 			t.gone = append(t.gone, m)
 		}
 	}
@@ -175,7 +174,7 @@ func (s *StatusControl) records(now time.Time, monitors []*monitor, stood []cont
 		records[0] = stood[0]
 	}
 	for _, m := range monitors {
-		if 0 < m.record && m.record < len(stood) && stood[m.record].Host == m.name {
+		if 0 < m.record && m.record < len(stood) && stood[m.record].Host == m.host.String() {
 			records = append(records, stood[m.record])
 		} else {
 			records = append(records, m.known(now))
@@ -191,9 +190,6 @@ func (s *StatusControl) follow(now time.Time, t *takeover) {
 	n, again := len(t.monitors), now
 	for i, m := range t.monitors {
 		m.record = recordNumber(i)
-		if m.management != nil {
-			m.management.record = m.record
-		}
 		m.redefine(now, &t.slaves[i], i, n)
 		if m.address != t.addresses[i] && m.move(t.addresses[i], now, again) {
 			again = again.Add(min(firstPause, m.interval/time.Duration(n)))
@@ -204,7 +200,7 @@ func (s *StatusControl) follow(now time.Time, t *takeover) {
 // dismiss has slaves that go told END, unless they have come back before that was done.
 func (s *StatusControl) dismiss(now time.Time, t *takeover) {
 	for i, m := range t.gone {
-		m.management = nil
+		m.management.end()
 		at, _ := spread(now, min(m.interval, endSpread), i, len(t.gone))
 		m.leave(at)
 		s.leaving[m.host] = m
@@ -220,7 +216,7 @@ func (s *StatusControl) dismiss(now time.Time, t *takeover) {
 // adopt makes the monitors of a takeover those that there are.
 func (s *StatusControl) adopt(t *takeover) {
 	s.monitors, s.byHost, s.named = t.monitors, t.byHost, t.named
-	s.addresses.Store(&t.addresses)
+	s.addresses.Store(newAddresses(t.addresses))
 }
 
 // everyone is all monitors that have something to say: also those of slaves that went and are not told END yet.
@@ -246,7 +242,7 @@ func (s *StatusControl) Record(host telegram.Host) (contactfile.Record, error) {
 		return contactfile.Record{}, err
 	}
 	if err := r.Of(host.String(), n); err != nil {
-		if s.byHost[host] == nil {
+		if s.byHost.of(host) == nil {
 			err = errNoServer
 		}
 		return contactfile.Record{}, err
@@ -262,7 +258,7 @@ func (s *StatusControl) record(host telegram.Host) int {
 }
 
 func (s *StatusControl) number(host telegram.Host) int {
-	if m := s.byHost[host]; m != nil {
+	if m := s.byHost.of(host); m != nil {
 		return m.record
 	}
 	return 0
@@ -272,18 +268,8 @@ func (s *StatusControl) number(host telegram.Host) int {
 func (s *StatusControl) addressOf(host telegram.Host) *slave.Address {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if m := s.byHost[host]; m != nil {
+	if m := s.byHost.of(host); m != nil {
 		return m.address
 	}
 	return nil
-}
-
-// knows says whether some slave has the address. There may be very many slaves: it takes no lock.
-func (s *StatusControl) knows(ip netip.Addr) bool {
-	for _, a := range *s.addresses.Load() {
-		if a.Is(ip) {
-			return true
-		}
-	}
-	return false
 }

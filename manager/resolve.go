@@ -81,7 +81,7 @@ func (s *StatusControl) toResolve(m *monitor) *slave.Address {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	_, known := m.address.AddrPort()
-	if s.byHost[m.host] != m || m.running && known {
+	if s.byHost.of(m.host) != m || m.running && known {
 		return nil
 	}
 	return m.address
@@ -92,7 +92,7 @@ func (s *StatusControl) askNow(l lookUp) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	m := l.monitor
-	if s.byHost[m.host] == m && m.address == l.address && s.monitoring && !m.ending {
+	if s.byHost.of(m.host) == m && m.address == l.address && s.monitoring && !m.ending {
 		m.waiting = false
 		m.due = time.Now()
 		s.schedule.moved(m)

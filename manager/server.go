@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -66,6 +67,7 @@ func NewServer(cfg Config, file *contactfile.File, packets slave.PacketConn, lis
 		Host: cfg.Host, Own: own, Processes: cfg.Processes, Records: cfg.Records, Tell: cfg.Tell, Log: cfg.Log})
 	s.status = NewStatusControl(own, cfg.Slaves, file, packets, cfg.Log, &s.drops)
 	s.status.Tell(cfg.Tell)
+	s.cfg.Slaves = nil // the monitors have taken over what it says
 	s.takeUpOrders(file)
 	s.responses = newResponses(s.targets, cfg.Tell, &s.drops)
 	c := &courier{
@@ -127,6 +129,7 @@ func (s *Server) Run(ctx context.Context) error {
 	default:
 		return err
 	}
+	debug.FreeOSMemory() // the start needs several times what is kept
 	if s.cfg.Begun != nil {
 		s.cfg.Begun()
 	}

@@ -26,12 +26,12 @@ type StatusControl struct {
 	renamed chan struct{} // there are other monitors, and so other names
 	events  events
 
-	reloading sync.Mutex                       // held by SetSlaves, before mu
-	addresses atomic.Pointer[[]*slave.Address] // of all slaves; nobody changes them, they are replaced
+	reloading sync.Mutex                // held by SetSlaves, before mu
+	addresses atomic.Pointer[addresses] // of all slaves; nobody changes them, they are replaced
 
 	mu         sync.Mutex
 	monitors   []*monitor // in definition order; these three change together, and only while reloading is held too
-	byHost     map[telegram.Host]*monitor
+	byHost     *hosts
 	named      []*monitor                 // whose addresses are names
 	leaving    map[telegram.Host]*monitor // slaves that the definition does not have any more, until they have been told END
 	schedule   *schedule                  // empty while there is no monitoring
@@ -53,7 +53,7 @@ func NewStatusControl(own *slave.OwnRecord, slaves []Slave, file *contactfile.Fi
 		leaving: map[telegram.Host]*monitor{},
 	}
 	s.schedule = newSchedule(time.Now(), nil)
-	t := newTakeover(slaves, nil, nil)
+	t := newTakeover(slaves, nil, newHosts(0))
 	s.follow(time.Now(), t)
 	s.adopt(t)
 	return s
@@ -98,7 +98,7 @@ func (s *StatusControl) Begin() error {
 func (s *StatusControl) greet(now time.Time, monitors []*monitor) {
 	for i, m := range monitors {
 		m.begin(spread(now, m.interval, i, len(monitors)))
-		m.management = s.newManagement(m)
+		m.management.begin()
 	}
 }
 
@@ -139,6 +139,8 @@ func (s *StatusControl) expire(read, now time.Time, out *datagram.Batch) (next t
 		switch m.expire(now, s.lost) {
 		case inquire:
 			s.inquire(m, out)
+			s.drops.CountAll(slave.DropRound, uint64(m.skipped))
+			m.skipped = 0
 		case silent:
 			s.judgeSilent(now, m)
 			judged++
@@ -158,7 +160,7 @@ func (s *StatusControl) inquire(m *monitor, out *datagram.Batch) {
 	b, err := telegram.StatusInquiry{Host: m.host, Control: m.control()}.Append(out.Buffer())
 	if err != nil {
 		s.drops.Count(slave.DropSend)
-		s.log.Error("inquiry not made", "host", m.name, "error", err)
+		s.log.Error("inquiry not made", "host", m.host.String(), "error", err)
 		return
 	}
 	out.Add(b, to)
@@ -179,7 +181,7 @@ func (s *StatusControl) reschedule(m *monitor) {
 
 // answer takes one answer (20), with the lock held, and says why it does not count.
 func (s *StatusControl) answer(now time.Time, r *telegram.StatusResponse, from netip.Addr) slave.Drop {
-	m := s.byHost[r.Host]
+	m := s.byHost.of(r.Host)
 	switch {
 	case m == nil:
 		return slave.DropForeignHost
@@ -202,28 +204,26 @@ func (s *StatusControl) answer(now time.Time, r *telegram.StatusResponse, from n
 
 // judgeRunning is step 21; for a stopped slave, steps 28–30: its management begins again.
 func (s *StatusControl) judgeRunning(now time.Time, m *monitor, r *telegram.StatusResponse) {
-	if m.management == nil {
-		m.management = s.newManagement(m)
-	}
+	m.management.begin()
 	application := m.applicationOf(r)
-	s.written.say(m.host, m.management.setRunning(now, application))
+	s.write(now, m, true, application)
 	if m.judge(true) {
-		s.log.Info(m.name+" RUNNING", "host", m.name, "application", r.Status.String())
-		s.events.add(m.name + " RUNNING")
+		name := m.host.String()
+		s.log.Info(name+" RUNNING", "host", name, "application", r.Status.String())
+		s.events.add(name + " RUNNING")
 	}
 	s.learn(m, application)
 }
 
 // judgeStopped is step 23 for an answer with the STOPPED bit, and 24.
 func (s *StatusControl) judgeStopped(now time.Time, m *monitor, r *telegram.StatusResponse) {
-	if m.management == nil { // stopped before; but its field 133 is its own to say
-		m.management = s.newManagement(m)
-	}
-	s.written.say(m.host, m.management.setStopped(now, &r.Status))
-	m.management = nil
+	m.management.begin() // where it was stopped before; but its field 133 is its own to say
+	s.write(now, m, false, &r.Status)
+	m.management.end()
 	if m.judge(false) && !m.ending {
-		s.log.Warn(m.name+" STOPPED", "host", m.name, "application", r.Status.String(), "reason", saidSo(r))
-		s.events.add(m.name + " STOPPED")
+		name := m.host.String()
+		s.log.Warn(name+" STOPPED", "host", name, "application", r.Status.String(), "reason", saidSo(r))
+		s.events.add(name + " STOPPED")
 	}
 	s.learn(m, &r.Status)
 }
@@ -231,7 +231,7 @@ func (s *StatusControl) judgeStopped(now time.Time, m *monitor, r *telegram.Stat
 // learn keeps field 133 of a slave as it is now known, and tells it where that is news; nil is none.
 func (s *StatusControl) learn(m *monitor, application *telegram.Status) {
 	if m.learn(application) {
-		s.events.add(m.name + " application " + application.String())
+		s.events.add(m.host.String() + " application " + application.String())
 	}
 }
 
@@ -248,13 +248,14 @@ func (s *StatusControl) judgeSilent(now time.Time, m *monitor) {
 		m.ended = true
 		return
 	}
-	if m.management != nil {
-		s.written.say(m.host, m.management.setStopped(now, nil))
-		m.management = nil
+	if m.management.goesOn {
+		s.write(now, m, false, nil)
+		m.management.end()
 	}
 	if m.judge(false) {
-		s.log.Warn(m.name+" STOPPED", "host", m.name, "reason", fmt.Sprintf("no answer to %d inquiries", m.attempts))
-		s.events.add(m.name + " STOPPED")
+		name := m.host.String()
+		s.log.Warn(name+" STOPPED", "host", name, "reason", fmt.Sprintf("no answer to %d inquiries", m.attempts))
+		s.events.add(name + " STOPPED")
 	}
 }
 
@@ -264,7 +265,7 @@ func (s *StatusControl) SetApplication(host telegram.Host, application telegram.
 	defer s.events.deliver()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	m := s.byHost[host]
+	m := s.byHost.of(host)
 	if m == nil {
 		return nil
 	}
@@ -274,14 +275,7 @@ func (s *StatusControl) SetApplication(host telegram.Host, application telegram.
 	if !s.monitoring { // remembered for when it begins again
 		return nil
 	}
-	if m.management != nil {
-		return m.management.setApplication(now, application)
-	}
-	return s.newManagement(m).setApplication(now, application)
-}
-
-func (s *StatusControl) newManagement(m *monitor) *management {
-	return &management{file: s.file, record: m.record, touch: s.touch}
+	return s.update(now, m, func(r *contactfile.Record) { r.Application = application.String() })
 }
 
 // rouse has the schedule looked at again.

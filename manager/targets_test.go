@@ -107,7 +107,7 @@ func TestOrderBetweenTheSameBytesMakesThemANewResponseAfterARestartToo(t *testin
 			o = openOffice(t, dir, online(t), app)
 			o.t = t
 			c.between(o, &app)
-			o.server.status.byHost[app.Host].address = app.Address
+			o.server.status.byHost.of(app.Host).address = app.Address
 			o.order(t.Context(), "ONLINE", "app01")
 			o = openOffice(t, dir, online(t), at(t, "app01", app01+":10320"))
 			o.takeResponses()

@@ -33,6 +33,7 @@ const (
 	DropEnding       // the daemon ended before the process of an order did
 	DropSend         // the operating system did not send
 	DropOverflow     // the socket's buffer had no room
+	DropRound        // a slave was not asked in an interval, since the manager was late by more than that itself
 
 	dropCount
 )
@@ -55,6 +56,7 @@ var dropNames = [dropCount]string{
 	DropEnding:       "daemon ended",
 	DropSend:         "not sent",
 	DropOverflow:     "no room in the socket's buffer",
+	DropRound:        "rounds skipped",
 }
 
 var dropFields = map[telegram.Field]Drop{
@@ -86,7 +88,11 @@ type Drops struct{ counts [dropCount]atomic.Uint64 }
 func (d *Drops) Count(reason Drop) { d.counts[reason].Add(1) }
 
 // CountAll counts n.
-func (d *Drops) CountAll(reason Drop, n uint64) { d.counts[reason].Add(n) }
+func (d *Drops) CountAll(reason Drop, n uint64) {
+	if n > 0 {
+		d.counts[reason].Add(n)
+	}
+}
 
 // Of is how many were dropped for the reason.
 func (d *Drops) Of(reason Drop) uint64 { return d.counts[reason].Load() }

@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/netip"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -29,6 +28,8 @@ type Simulation struct {
 
 type simulated struct {
 	ended       bool // END was received: answers START and END only
+	silent      bool
+	inquiries   uint32
 	application telegram.Status
 }
 
@@ -58,6 +59,26 @@ func (s *Simulation) Hosts() string {
 	return fmt.Sprintf("%s[%0*d-%d]", s.prefix, s.width, 1, len(s.hosts))
 }
 
+// SetSilent has slaves first to last, counted from 0, answer nothing any more, or answer again.
+func (s *Simulation) SetSilent(first, last int, silent bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := first; i <= last; i++ {
+		s.hosts[i].silent = silent
+	}
+}
+
+// Inquiries is how often each slave was asked, answered or not.
+func (s *Simulation) Inquiries() []uint32 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := make([]uint32, len(s.hosts))
+	for i := range s.hosts {
+		all[i] = s.hosts[i].inquiries
+	}
+	return all
+}
+
 // Answers is how many inquiries were answered, and Orders how many orders.
 func (s *Simulation) Answers() uint64 { return s.answers.Load() }
 
@@ -78,13 +99,17 @@ func (s *Simulation) Serve(ctx context.Context, packets PacketConn, listener net
 func (s *Simulation) takesFrom(netip.Addr) bool { return true }
 
 func (s *Simulation) answer(q telegram.StatusInquiry) (telegram.StatusResponse, Drop) {
-	i, ok := s.index(q.Host)
+	i, ok := s.index(&q.Host)
 	if !ok {
 		return telegram.StatusResponse{}, DropForeignHost
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	host := &s.hosts[i]
+	host.inquiries++
+	if host.silent {
+		return telegram.StatusResponse{}, DropNotMonitored
+	}
 	r := telegram.StatusResponse{Host: q.Host, Control: telegram.Running, Status: host.application}
 	switch {
 	case q.Control == telegram.End:
@@ -100,7 +125,7 @@ func (s *Simulation) answer(q telegram.StatusInquiry) (telegram.StatusResponse, 
 }
 
 func (s *Simulation) execute(_ context.Context, q telegram.ExecutionOrder) (*response, Drop) {
-	i, ok := s.index(q.Host)
+	i, ok := s.index(&q.Host)
 	if !ok {
 		return nil, DropForeignHost
 	}
@@ -111,6 +136,9 @@ func (s *Simulation) execute(_ context.Context, q telegram.ExecutionOrder) (*res
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	host := &s.hosts[i]
+	if host.silent {
+		return nil, DropNotMonitored
+	}
 	r := telegram.ExecutionResponse{Host: q.Host, Control: telegram.Launched, Process: q.Process}
 	if host.ended {
 		r.Control, r.Text = telegram.Refused, telegram.CutText("no monitoring on this server")
@@ -124,14 +152,21 @@ func (s *Simulation) execute(_ context.Context, q telegram.ExecutionOrder) (*res
 }
 
 // index finds which of the slaves has the name.
-func (s *Simulation) index(h telegram.Host) (int, bool) {
-	digits, ok := strings.CutPrefix(h.String(), s.prefix)
-	if !ok || len(digits) != s.width {
+func (s *Simulation) index(h *telegram.Host) (int, bool) {
+	var room [telegram.HostLength]byte
+	name := h.AppendTo(room[:0])
+	if len(name) != len(s.prefix)+s.width || string(name[:len(s.prefix)]) != s.prefix {
 		return 0, false
 	}
-	n, err := strconv.ParseUint(digits, 10, 32)
-	if err != nil || n < 1 || n > uint64(len(s.hosts)) {
+	n := 0
+	for _, digit := range name[len(s.prefix):] {
+		if digit < '0' || digit > '9' {
+			return 0, false
+		}
+		n = 10*n + int(digit-'0')
+	}
+	if n < 1 || n > len(s.hosts) {
 		return 0, false
 	}
-	return int(n - 1), true
+	return n - 1, true
 }

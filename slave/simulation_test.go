@@ -39,7 +39,8 @@ func TestSimulatedNamesArePaddedToTheDigitsOfTheirNumber(t *testing.T) {
 			assert.Len(t, must(ExpandRange(s.Hosts())), c.n, "a definition can name them so")
 		}
 		for _, i := range []int{0, c.n / 2, c.n - 1} {
-			got, ok := s.index(must(telegram.NewHost(s.Host(i))))
+			host := must(telegram.NewHost(s.Host(i)))
+			got, ok := s.index(&host)
 			assert.True(t, ok)
 			assert.Equal(t, i, got)
 		}
@@ -76,6 +77,30 @@ func TestForeignNamesAreNoneOfASimulation(t *testing.T) {
 	}
 	assert.Zero(t, s.Answers())
 	assert.Zero(t, s.Orders())
+}
+
+func TestASilentSlaveOfASimulationIsAskedAndAnswersNothing(t *testing.T) {
+	s := must(NewSimulation("sim", 5))
+	ask := func(i int) Drop {
+		_, drop := s.answer(telegram.StatusInquiry{Host: must(telegram.NewHost(s.Host(i))), Control: telegram.Check})
+		return drop
+	}
+	s.SetSilent(1, 2, true)
+	assert.Equal(t, []Drop{NoDrop, DropNotMonitored, DropNotMonitored, NoDrop}, []Drop{ask(0), ask(1), ask(2), ask(3)})
+	_, drop := s.execute(context.Background(), telegram.ExecutionOrder{Host: must(telegram.NewHost("sim2")), Control: telegram.Launch,
+		Process: processID("P")})
+	assert.Equal(t, DropNotMonitored, drop)
+	s.SetSilent(2, 2, false)
+	assert.Equal(t, []Drop{DropNotMonitored, NoDrop}, []Drop{ask(1), ask(2)})
+	assert.Equal(t, []uint32{1, 2, 2, 1, 0}, s.Inquiries())
+	assert.EqualValues(t, 3, s.Answers())
+	assert.Zero(t, s.Orders())
+}
+
+func TestAnInquiryOfASimulationIsAnsweredWithoutAllocating(t *testing.T) {
+	s := must(NewSimulation("sim", 100_000))
+	q := telegram.StatusInquiry{Host: must(telegram.NewHost("sim054321")), Control: telegram.Check}
+	assert.Zero(t, testing.AllocsPerRun(100, func() { s.answer(q) }))
 }
 
 func TestASimulationServesEachOfItsHosts(t *testing.T) {

@@ -101,6 +101,9 @@ func (p ProcessID) String() string { return value(p.b[:]) }
 func (s Status) String() string    { return value(s.b[:]) }
 func (t Text) String() string      { return value(t.b[:]) }
 
+// AppendTo appends the host name to b, and so needs no memory of its own.
+func (h *Host) AppendTo(b []byte) []byte { return append(b, h.b[:length(h.b[:])]...) }
+
 // IsZero says whether there is no host name.
 func (h Host) IsZero() bool { return h.b[0] == 0 }
 
@@ -123,15 +126,18 @@ func (s Status) Is(written string) bool {
 func (s Status) IsZero() bool { return s.b[0] == 0 }
 
 // value is the field without its padding.
-func value(b []byte) string {
+func value(b []byte) string { return string(b[:length(b)]) }
+
+// length is that of the value, without its padding.
+func length(b []byte) int {
 	if b[0] == 0 {
-		return ""
+		return 0
 	}
 	n := len(b)
 	for n > 0 && b[n-1] == ' ' {
 		n--
 	}
-	return string(b[:n])
+	return n
 }
 
 // pad writes s, left-justified, and spaces after it.
