@@ -2,6 +2,7 @@ package manager
 
 import (
 	"context"
+	"net/netip"
 	"time"
 
 	"renraku/slave"
@@ -20,6 +21,7 @@ const (
 func (s *StatusControl) Serve(ctx context.Context) error {
 	defer close(s.served)
 	defer context.AfterFunc(ctx, s.packets.Wake)()
+	unsent := s.unsent // made to a value once
 	in, out, losses := slave.NewBatch(), slave.NewBatch(), slave.NewLosses(s.packets, s.drops)
 	for ctx.Err() == nil {
 		read := time.Now()
@@ -32,7 +34,7 @@ func (s *StatusControl) Serve(ctx context.Context) error {
 		}
 		out.Reset()
 		next, more := s.turn(read, out)
-		s.send(out)
+		s.packets.Send(out, unsent) // (18)
 		switch {
 		case more:
 		case taken >= busy:
@@ -80,17 +82,10 @@ func (s *StatusControl) await(ctx context.Context, in *datagram.Batch, next time
 	return nil
 }
 
-// send sends inquiries (18).
-func (s *StatusControl) send(out *datagram.Batch) {
-	if out.Len() == 0 {
-		return
-	}
-	s.packets.Send(out, func(i int, err error) {
-		b, to := out.At(i)
-		q, _ := telegram.DecodeStatusInquiry(b)
-		s.drops.Count(slave.DropSend)
-		s.log.Debug("inquiry not sent", "inquiry", q.String(), "to", to.String(), "error", err)
-	})
+func (s *StatusControl) unsent(inquiry []byte, to netip.AddrPort, err error) {
+	q, _ := telegram.DecodeStatusInquiry(inquiry)
+	s.drops.Count(slave.DropSend)
+	s.log.Debug("inquiry not sent", "inquiry", q.String(), "to", to.String(), "error", err)
 }
 
 // take takes the datagrams of a batch: answers (20) and unasked responses.

@@ -15,7 +15,7 @@ import (
 // PacketConn is what status control needs of a *datagram.Conn; tests put a network in memory in its place.
 type PacketConn interface {
 	Receive(b *datagram.Batch, until time.Time) error
-	Send(b *datagram.Batch, failed func(i int, err error))
+	Send(b *datagram.Batch, failed datagram.Failed)
 	Wake()
 	Overflows() uint32
 	LocalAddr() net.Addr
@@ -94,15 +94,11 @@ func (e *endpoint) add(out *datagram.Batch, r *telegram.StatusResponse, to netip
 	out.Add(b, to)
 }
 
-func (e *endpoint) send(out *datagram.Batch) {
-	if out.Len() == 0 {
-		return
-	}
-	e.packets.Send(out, func(i int, err error) {
-		b, to := out.At(i)
-		r, _ := telegram.DecodeStatusResponse(b)
-		e.sayUnsent(r.String(), to, err)
-	})
+func (e *endpoint) send(out *datagram.Batch) { e.packets.Send(out, e.unsent) }
+
+func (e *endpoint) unsent(b []byte, to netip.AddrPort, err error) {
+	r, _ := telegram.DecodeStatusResponse(b)
+	e.sayUnsent(r.String(), to, err)
 }
 
 func (e *endpoint) sayUnsent(response string, to netip.AddrPort, err error) {

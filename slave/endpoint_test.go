@@ -122,9 +122,10 @@ func (p *brokenPackets) Receive(b *datagram.Batch, until time.Time) error {
 	}
 }
 
-func (p *brokenPackets) Send(b *datagram.Batch, failed func(i int, err error)) {
+func (p *brokenPackets) Send(b *datagram.Batch, failed datagram.Failed) {
 	for i := range b.Len() {
-		failed(i, p.writeErr)
+		bytes, to := b.At(i)
+		failed(bytes, to, p.writeErr)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -12,6 +13,9 @@ import (
 
 	"golang.org/x/sys/unix"
 )
+
+// Failed is told a datagram that was not sent.
+type Failed func(datagram []byte, to netip.AddrPort, err error)
 
 // SendWait is how long Send waits where the socket's buffer is full; what has no room then is not sent.
 const SendWait = 100 * time.Millisecond
@@ -27,8 +31,10 @@ type Conn struct {
 	in       *headers
 	into     *Batch
 	received unix.Errno
+	memory   [unix.SK_MEMINFO_VARS]uint32
 	receive  func(fd uintptr) // the methods of these names, made to values once
 	await    func(fd uintptr) bool
+	overflow func(fd uintptr)
 
 	sending  sync.Mutex // over what follows
 	out      *headers
@@ -53,7 +59,8 @@ func New(udp *net.UDPConn) (*Conn, error) {
 		return nil, fmt.Errorf("take a UDP socket over: %w", err)
 	}
 	c := &Conn{UDPConn: udp, raw: raw, in: newHeaders(uint16(family)), out: newHeaders(uint16(family))}
-	c.receive, c.await, c.send, c.awaitOut = c.receiveSome, c.receiveFirst, c.sendSome, c.sendFirst
+	c.receive, c.await, c.overflow = c.receiveSome, c.receiveFirst, c.readMemory
+	c.send, c.awaitOut = c.sendSome, c.sendFirst
 	return c, nil
 }
 
@@ -69,12 +76,14 @@ func (c *Conn) SetReadBuffer(bytes int) error {
 	return errors.Join(controlErr, os.NewSyscallError("setsockopt SO_RCVBUF", err))
 }
 
-// Overflows is how many datagrams were lost so far for want of room in that buffer; it starts again at 2³².
+// Overflows is how many datagrams were lost so far for want of room in that buffer; it starts again at 2³². It is for the one that
+// receives.
 func (c *Conn) Overflows() uint32 {
-	var info [unix.SK_MEMINFO_VARS]uint32
-	c.raw.Control(func(fd uintptr) { info = memoryInfo(fd) })
-	return info[unix.SK_MEMINFO_DROPS]
+	c.raw.Control(c.overflow)
+	return c.memory[unix.SK_MEMINFO_DROPS]
 }
+
+func (c *Conn) readMemory(fd uintptr) { readMemory(fd, &c.memory) }
 
 // Receive fills b with the datagrams that have come, as many as it holds. Where there are none, it waits for the first one until
 // the given time (zero: for ever; past: not at all) or until Wake; b is empty then, which is no error. The error is
@@ -120,8 +129,8 @@ func (c *Conn) Wake() {
 	c.SetReadDeadline(time.Unix(1, 0))
 }
 
-// Send sends the datagrams of the batch; failed is told which of them the system does not take, and why.
-func (c *Conn) Send(b *Batch, failed func(i int, err error)) {
+// Send sends the datagrams of the batch; failed is told each that the system does not take, and why.
+func (c *Conn) Send(b *Batch, failed Failed) {
 	c.sending.Lock()
 	defer c.sending.Unlock()
 	c.from = b
@@ -135,7 +144,7 @@ func (c *Conn) Send(b *Batch, failed func(i int, err error)) {
 			full = err
 		}
 		if err != nil {
-			failed(c.first, err)
+			failed(b.bytes[c.first], b.peers[c.first], err)
 		}
 	}
 }

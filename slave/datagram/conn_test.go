@@ -46,7 +46,7 @@ func addressOf(c *Conn) netip.AddrPort {
 }
 
 func send(t testing.TB, c *Conn, b *Batch) {
-	c.Send(b, func(i int, err error) { assert.NoError(t, err, "datagram %d", i) })
+	c.Send(b, func(datagram []byte, _ netip.AddrPort, err error) { assert.NoError(t, err, string(datagram)) })
 }
 
 // receiveAll receives until there are n, and gives each as "text from address".
@@ -100,12 +100,13 @@ func TestOneThatTheSystemDoesNotTakeDoesNotKeepTheOthersBack(t *testing.T) {
 	for _, to := range []netip.AddrPort{bad, addressOf(theirs), bad, bad, addressOf(theirs), bad} {
 		out.Add([]byte(fmt.Sprint(out.Len())), to)
 	}
-	var failed []int
-	ours.Send(out, func(i int, err error) {
+	var failed []string
+	ours.Send(out, func(datagram []byte, to netip.AddrPort, err error) {
 		assert.ErrorContains(t, err, "sendmmsg")
-		failed = append(failed, i)
+		assert.Equal(t, bad, to)
+		failed = append(failed, string(datagram))
 	})
-	assert.Equal(t, []int{0, 2, 3, 5}, failed)
+	assert.Equal(t, []string{"0", "2", "3", "5"}, failed)
 	from := " from " + addressOf(ours).String()
 	assert.Equal(t, []string{"1" + from, "4" + from}, receiveAll(t, theirs, 2))
 }
@@ -154,7 +155,7 @@ func TestCloseEndsAReceive(t *testing.T) {
 	assert.ErrorIs(t, c.Receive(NewBatch(room), time.Time{}), net.ErrClosed)
 	one, all := NewBatch(room), error(nil)
 	one.Add([]byte("x"), addressOf(open(t, "udp4")))
-	c.Send(one, func(_ int, err error) { all = errors.Join(all, err) })
+	c.Send(one, func(_ []byte, _ netip.AddrPort, err error) { all = errors.Join(all, err) })
 	assert.ErrorIs(t, all, net.ErrClosed)
 }
 
@@ -187,11 +188,11 @@ func TestBatchesAreReceivedAndSentWithoutAllocating(t *testing.T) {
 	for range Size {
 		out.Add([]byte("x"), addressOf(theirs))
 	}
-	failed := func(int, error) {}
+	failed := func([]byte, netip.AddrPort, error) {}
 	assert.Zero(t, testing.AllocsPerRun(100, func() {
 		ours.Send(out, failed)
 		for got := 0; got < Size; got += in.Len() {
-			if err := theirs.Receive(in, time.Time{}); err != nil {
+			if err := theirs.Receive(in, time.Time{}); err != nil || theirs.Overflows() > 0 {
 				panic(err)
 			}
 		}

@@ -134,9 +134,8 @@ func setBigEndian(port *uint16, value uint16) {
 	binary.BigEndian.PutUint16((*[2]byte)(unsafe.Pointer(port))[:], value)
 }
 
-// memoryInfo is what the kernel says of a socket's memory (SO_MEMINFO); all zero where it does not.
-func memoryInfo(fd uintptr) (info [unix.SK_MEMINFO_VARS]uint32) {
-	size := uint32(unsafe.Sizeof(info))
-	unix.Syscall6(unix.SYS_GETSOCKOPT, fd, unix.SOL_SOCKET, unix.SO_MEMINFO, uintptr(unsafe.Pointer(&info)), uintptr(unsafe.Pointer(&size)), 0)
-	return info
+// readMemory reads what the kernel says of a socket's memory (SO_MEMINFO); where it says nothing, info stays as it is.
+func readMemory(fd uintptr, info *[unix.SK_MEMINFO_VARS]uint32) {
+	size := uint32(unsafe.Sizeof(*info))
+	unix.Syscall6(unix.SYS_GETSOCKOPT, fd, unix.SOL_SOCKET, unix.SO_MEMINFO, uintptr(unsafe.Pointer(info)), uintptr(unsafe.Pointer(&size)), 0)
 }

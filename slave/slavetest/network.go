@@ -172,10 +172,11 @@ func (s *Socket) Wake() {
 func (s *Socket) Overflows() uint32 { return s.overflows.Load() }
 
 // Send does what that of a *datagram.Conn does.
-func (s *Socket) Send(b *datagram.Batch, failed func(i int, err error)) {
+func (s *Socket) Send(b *datagram.Batch, failed datagram.Failed) {
 	for i := range b.Len() {
-		if _, err := s.WriteToUDPAddrPort(b.At(i)); err != nil {
-			failed(i, err)
+		bytes, to := b.At(i)
+		if _, err := s.WriteToUDPAddrPort(bytes, to); err != nil {
+			failed(bytes, to, err)
 		}
 	}
 }

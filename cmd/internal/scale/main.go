@@ -1,0 +1,81 @@
+// Command scale measures how near one manager comes to the limit of the machine, and whether it holds 100,000 slaves. SCALE.md says
+// how to read what it prints.
+//
+//	go run ./cmd/internal/scale
+//
+// The files, and what each owns:
+//
+//   - main.go: the flags, and which part runs in which process.
+//   - child.go: the processes that it starts of itself, and what is asked of them; usage.go: what a process has used.
+//   - bare.go: the limit: round trips with nothing in them.
+//   - poll.go: a manager's status control that polls as fast as it can; simulation.go: the slaves.
+//   - ratio.go: the table of both.
+//   - hold.go: renrakud with 100,000 slaves at one inquiry a second; fall.go: when some of them fall silent, and when it is stopped.
+//   - watch.go: what a daemon's log and contact file say meanwhile.
+//   - table.go: what must hold, and whether it does.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"time"
+)
+
+// options are the flags.
+type options struct {
+	part   string        // both where empty
+	rounds int           // of the table, of which the median counts
+	window time.Duration // of one measurement
+	slaves int           // that are held
+	hold   time.Duration
+	pause  time.Duration // that the manager is stopped
+}
+
+func main() {
+	var o options
+	role := flag.String("role", "", "the `process` of a measurement that this one is; it is set by the program itself")
+	flag.StringVar(&o.part, "part", "", "only this `part`: ratio or hold")
+	flag.IntVar(&o.rounds, "rounds", 3, "the `number` of times that each ratio is measured")
+	flag.DurationVar(&o.window, "window", 3*time.Second, "the `time` of one measurement of a ratio")
+	flag.IntVar(&o.slaves, "slaves", 100_000, "the `number` of slaves that are held")
+	flag.DurationVar(&o.hold, "hold", time.Minute, "the `time` for which they are held")
+	flag.DurationVar(&o.pause, "pause", 30*time.Second, "the `time` for which the manager is stopped")
+	flag.Parse()
+	if *role != "" {
+		if err := serveRole(*role, flag.Args()); err != nil {
+			fmt.Fprintf(os.Stderr, "scale: %s: %v\n", *role, err)
+			os.Exit(1)
+		}
+		return
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	held, err := measure(ctx, &o)
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "scale: %v\n", err)
+		os.Exit(1)
+	}
+	if !held {
+		fmt.Fprintln(os.Stderr, "scale: not everything holds that must")
+		os.Exit(1)
+	}
+}
+
+// measure runs the parts, and says whether everything held.
+func measure(ctx context.Context, o *options) (bool, error) {
+	var must claims
+	if o.part != "hold" {
+		if err := measureRatios(ctx, o, &must); err != nil {
+			return false, err
+		}
+	}
+	if o.part != "ratio" {
+		if err := measureHold(ctx, o, &must); err != nil {
+			return false, err
+		}
+	}
+	return must.print(os.Stdout), nil
+}

@@ -1,0 +1,54 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"strconv"
+
+	"renraku/slave"
+)
+
+// simulatedPrefix begins the names of the simulated slaves.
+const simulatedPrefix = "sim"
+
+// serveSimulation is the other side, as renraku simulate is.
+func serveSimulation(slaves string) error {
+	n, err := strconv.Atoi(slaves)
+	if err != nil {
+		return err
+	}
+	s, err := slave.NewSimulation(simulatedPrefix, n)
+	if err != nil {
+		return err
+	}
+	packets, err := listen()
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", packets.LocalAddr().String())
+	if err != nil {
+		return err
+	}
+	go s.Serve(context.Background(), packets, listener, slog.New(slog.DiscardHandler))
+	return answerQuestions(packets.LocalAddr().String(), func(question []string) (any, error) {
+		switch question[0] {
+		case "trips":
+			return trips{ownUsage(false), s.Answers(), uint64(packets.Overflows())}, nil
+		case "inquiries":
+			return s.Inquiries(), nil
+		case "silent": // first, step, number, whether
+			var first, step, number int
+			var silent bool
+			if _, err := fmt.Sscan(fmt.Sprintln(question[1], question[2], question[3], question[4]), &first, &step, &number, &silent); err != nil {
+				return nil, err
+			}
+			for i := range number {
+				s.SetSilent(first+i*step, first+i*step, silent)
+			}
+			return nil, nil
+		}
+		return nil, fmt.Errorf("%q is no question", question)
+	})
+}
