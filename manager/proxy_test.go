@@ -150,7 +150,11 @@ func TestOrdersOnABadNetworkRunOnceAndLoseNoResult(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, launched, strings.Count(string(runs), "\n"), "%v: every run has its result", h)
 		assert.LessOrEqual(t, launched, outcomes[i][slave.Launched]+outcomes[i][slave.Unknown], "%v: one run for an order, at most", h)
-		assert.LessOrEqual(t, outcomes[i][slave.Launched], launched, "%v: what the operator was told stands in the history", h)
+		recorded := 0 // with those that stand twice, and were told for the order that was sent between
+		for _, n := range ofManager {
+			recorded += n
+		}
+		assert.LessOrEqual(t, outcomes[i][slave.Launched], recorded, "%v: what the operator was told stands in the history", h)
 	}
 	f.awaitAll()
 }
