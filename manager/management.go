@@ -49,9 +49,9 @@ func (s *StatusControl) write(now time.Time, m *monitor, running bool, applicati
 
 // update changes a slave's record.
 func (s *StatusControl) update(now time.Time, m *monitor, change func(*contactfile.Record)) error {
-	_, changed, err := s.file.Update(m.record, now, change)
+	_, changed, err := s.file.Update(int(m.record), now, change)
 	if changed {
-		s.touch(m.record)
+		s.touch(int(m.record))
 	}
 	if err != nil {
 		m.management.written = false

@@ -15,18 +15,17 @@ const pause = time.Second
 type monitor struct {
 	host    telegram.Host // (16), with the three that follow
 	address *slave.Address
-	record  int // of the contact file
+	record  int32 // of the contact file
 
 	interval time.Duration
 	timeout  time.Duration // response wait
-	retries  int
+	retries  int32
 
 	slot       time.Time // when its next regular inquiry is due
 	due        time.Time // when expire is to be called: the slot, or the end of the response wait
 	waiting    bool      // an inquiry is outstanding (19, 21)
-	asked      time.Time // the first inquiry of this round
-	attempts   int       // inquiries of this round
-	skipped    int       // intervals before this round in which it was due and did not begin
+	attempts   int32     // inquiries of this round
+	skipped    int32     // intervals before this round in which it was due and did not begin
 	excused    bool      // of this round there was one attempt more, since an answer may have been lost here
 	greeted    bool      // START has been answered since the last STOPPED
 	running    bool      // as judged
@@ -34,7 +33,7 @@ type monitor struct {
 	management management
 
 	application telegram.Status // field 133 as last known
-	executed    time.Time       // when an XR last said what field 133 is
+	overtaken   bool            // an XR has said what field 133 is, since this round began
 
 	ending  bool // END is being told (25)
 	leaving bool // since the definition does not have the slave any more
@@ -47,7 +46,7 @@ type monitor struct {
 func newMonitor(sl *Slave) *monitor {
 	return &monitor{
 		host: sl.Host, address: sl.Address,
-		interval: sl.Interval, timeout: sl.Timeout, retries: sl.Retries,
+		interval: sl.Interval, timeout: sl.Timeout, retries: int32(sl.Retries),
 		application: slave.NotStarted,
 		place:       unplaced,
 	}
@@ -83,9 +82,9 @@ func (m *monitor) begin(first, slot time.Time) {
 	m.ending, m.ended = false, false
 }
 
-// applicationOf is the status of an answer where it counts for field 133: not where an XR has come since the inquiry was sent.
+// applicationOf is the status of an answer where it counts for field 133: not where an XR has come since the round began.
 func (m *monitor) applicationOf(r *telegram.StatusResponse) *telegram.Status {
-	if !m.asked.After(m.executed) {
+	if m.overtaken {
 		return nil
 	}
 	return &r.Status
@@ -125,7 +124,7 @@ func (m *monitor) redefine(now time.Time, sl *Slave, i, n int) {
 	if m.waiting {
 		m.due = earlier(m.due.Add(max(sl.Timeout-m.timeout, 0)), now.Add(sl.Timeout))
 	}
-	m.interval, m.timeout, m.retries = sl.Interval, sl.Timeout, sl.Retries
+	m.interval, m.timeout, m.retries = sl.Interval, sl.Timeout, int32(sl.Retries)
 }
 
 func earlier(a, b time.Time) time.Time {
@@ -160,8 +159,8 @@ func (m *monitor) expire(now, lost time.Time) step {
 		m.ended = true
 		return inquire
 	case !m.waiting: // its time has come (18)
-		m.asked, m.attempts, m.excused = now, 0, false
-		m.skipped = max(m.skipPastSlots(now)-1, 0)
+		m.overtaken, m.attempts, m.excused = false, 0, false
+		m.skipped = int32(max(m.skipPastSlots(now)-1, 0))
 		return m.attempt(now)
 	case m.attempts <= m.allowedRetries(): // (22)
 		return m.attempt(now)
@@ -232,7 +231,7 @@ func (m *monitor) attempt(now time.Time) step {
 }
 
 // allowedRetries: a stopped slave is asked once at each interval (24, 28), and told END once.
-func (m *monitor) allowedRetries() int {
+func (m *monitor) allowedRetries() int32 {
 	if m.judged && !m.running {
 		return 0
 	}

@@ -54,7 +54,7 @@ func newTakeover(slaves []Slave, monitors []*monitor, byHost *hosts) *takeover {
 }
 
 // recordNumber is the number of the record of slave i: the manager's own is the first.
-func recordNumber(i int) int { return i + 1 }
+func recordNumber(i int) int32 { return int32(i + 1) }
 
 // SetSlaves has another server definition stand from now on. Slaves that stay are monitored as before, with whatever of their
 // control data or address has changed; those that appear are begun (14–17); those that go are told END once, and nobody waits
@@ -174,7 +174,7 @@ func (s *StatusControl) records(now time.Time, monitors []*monitor, stood []cont
 		records[0] = stood[0]
 	}
 	for _, m := range monitors {
-		if 0 < m.record && m.record < len(stood) && stood[m.record].Host == m.host.String() {
+		if 0 < m.record && int(m.record) < len(stood) && stood[m.record].Host == m.host.String() {
 			records = append(records, stood[m.record])
 		} else {
 			records = append(records, m.known(now))
@@ -259,7 +259,7 @@ func (s *StatusControl) record(host telegram.Host) int {
 
 func (s *StatusControl) number(host telegram.Host) int {
 	if m := s.byHost.of(host); m != nil {
-		return m.record
+		return int(m.record)
 	}
 	return 0
 }

@@ -122,7 +122,7 @@ func redefined(reply func(int, time.Duration) []arrival, at time.Duration, chang
 	p := newPlay(10*time.Second, time.Second, 2)
 	p.reply = reply
 	p.until(at)
-	sl := &Slave{Interval: p.m.interval, Timeout: p.m.timeout, Retries: p.m.retries}
+	sl := &Slave{Interval: p.m.interval, Timeout: p.m.timeout, Retries: int(p.m.retries)}
 	change(sl)
 	p.m.redefine(epoch.Add(at), sl, i, n)
 	return p

@@ -270,7 +270,7 @@ func (s *StatusControl) SetApplication(host telegram.Host, application telegram.
 		return nil
 	}
 	now := time.Now()
-	m.executed = now
+	m.overtaken = true
 	s.learn(m, &application)
 	if !s.monitoring { // remembered for when it begins again
 		return nil

@@ -151,7 +151,7 @@ func TestLossOfAsManyTelegramsAsThereAreRetriesChangesNothing(t *testing.T) {
 			for at := 10 * time.Second; at < 20*time.Second; at += 100 * time.Millisecond {
 				f.at(at)
 				want := "app1 RUNNING ONLINE"
-				if lost > f.status.monitors[0].retries && at >= 13*time.Second {
+				if lost > int(f.status.monitors[0].retries) && at >= 13*time.Second {
 					want = "app1 STOPPED ONLINE"
 				}
 				require.Equal(t, want, f.record(app), "%d lost, at %v", lost, at)
