@@ -1,6 +1,7 @@
 package telegram
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -12,30 +13,42 @@ var (
 	sinkErr   error
 )
 
-// BenchmarkTelegram has, for each telegram, the copy of its bytes (the limit), encode and decode, in one run.
+// BenchmarkTelegram has, for each telegram, the copy of its bytes (the limit), encode and decode, in one run: with the contents of
+// every day, with every field full, and with a Japanese text.
 func BenchmarkTelegram(b *testing.B) {
-	h, p := host(b, "app01.example.net"), process(b, "NIGHTBATCH")
-	st, tx := status(b, "BATCH"), text(b, "ended normally after 12.3s: 4711 records written")
-	sq := StatusInquiry{h, Check}
-	sr := StatusResponse{h, Running, st, tx}
-	xq := ExecutionOrder{h, Launch, p}
-	xr := ExecutionResponse{h, Launched, p, st, tx}
-	benchmark(b, sq, DecodeStatusInquiry)
-	benchmark(b, sr, DecodeStatusResponse)
-	benchmark(b, xq, DecodeExecutionOrder)
-	benchmark(b, xr, DecodeExecutionResponse)
+	benchmarkAll(b, "", fields{"app01.example.net", "NIGHTBATCH", "BATCH", "ended normally after 12.3s: 4711 records written"})
+	benchmarkAll(b, " full", fields{strings.Repeat("h", HostLength), strings.Repeat("P", ProcessLength),
+		strings.Repeat("S", StatusLength), strings.Repeat("x", TextLength)})
+	benchmarkAll(b, " Japanese", fields{"app01.example.net", "NIGHTBATCH", "BATCH", "夜間バッチは12.3秒で正常終了しました: 4711件を書き込みました"})
 }
 
-func benchmark[T Telegram](b *testing.B, value T, decode func([]byte) (T, error)) {
+type fields struct{ host, process, status, text string }
+
+func benchmarkAll(b *testing.B, contents string, f fields) {
+	h, p, st, tx := host(b, f.host), process(b, f.process), status(b, f.status), text(b, f.text)
+	benchmark(b, contents, StatusInquiry{h, Check})
+	benchmark(b, contents, StatusResponse{h, Running, st, tx})
+	benchmark(b, contents, ExecutionOrder{h, Launch, p})
+	benchmark(b, contents, ExecutionResponse{h, Launched, p, st, tx})
+}
+
+// decoder is a pointer to a telegram.
+type decoder[T Telegram] interface {
+	*T
+	Decode(b []byte) error
+}
+
+func benchmark[T Telegram, P decoder[T]](b *testing.B, contents string, value T) {
 	encoded, err := value.Append(nil)
 	require.NoError(b, err)
-	name := value.Type().String()
+	name := value.Type().String() + contents
 	b.Run(name+"/copy", func(b *testing.B) {
 		b.ReportAllocs()
 		buf := make([]byte, 0, MaxLength)
 		for b.Loop() {
 			sinkBytes = append(buf[:0], encoded...)
 		}
+		require.Equal(b, encoded, sinkBytes)
 	})
 	b.Run(name+"/encode", func(b *testing.B) {
 		b.ReportAllocs()
@@ -43,29 +56,35 @@ func benchmark[T Telegram](b *testing.B, value T, decode func([]byte) (T, error)
 		for b.Loop() {
 			sinkBytes, sinkErr = value.Append(buf[:0])
 		}
+		require.NoError(b, sinkErr)
+		require.Equal(b, encoded, sinkBytes)
 	})
 	b.Run(name+"/decode", func(b *testing.B) {
 		b.ReportAllocs()
+		var got T
 		for b.Loop() {
-			_, sinkErr = decode(encoded)
+			sinkErr = P(&got).Decode(encoded)
 		}
+		require.NoError(b, sinkErr)
+		require.Equal(b, value, got)
 	})
 }
 
-func TestStatusPathDoesNotAllocate(t *testing.T) {
-	h := host(t, "app01")
-	sq, sr := StatusInquiry{h, Check}, StatusResponse{h, Running, status(t, "ONLINE"), text(t, "x")}
+func TestEncodeAndDecodeDoNotAllocate(t *testing.T) {
+	h, p := host(t, "app01"), process(t, "ONLINE")
+	st, tx := status(t, "ONLINE"), text(t, "終了 3")
+	neverAllocates(t, StatusInquiry{h, Check})
+	neverAllocates(t, StatusResponse{h, Running, st, tx})
+	neverAllocates(t, ExecutionOrder{h, Launch, p})
+	neverAllocates(t, ExecutionResponse{h, Launched, p, st, tx})
+}
+
+func neverAllocates[T Telegram, P decoder[T]](t *testing.T, value T) {
+	encoded, err := value.Append(nil)
+	require.NoError(t, err)
 	buf := make([]byte, 0, MaxLength)
-	bytesSQ, err := sq.Append(nil)
-	require.NoError(t, err)
-	bytesSR, err := sr.Append(nil)
-	require.NoError(t, err)
-	for name, f := range map[string]func(){
-		"encode SQ": func() { sinkBytes, sinkErr = sq.Append(buf[:0]) },
-		"encode SR": func() { sinkBytes, sinkErr = sr.Append(buf[:0]) },
-		"decode SQ": func() { _, sinkErr = DecodeStatusInquiry(bytesSQ) },
-		"decode SR": func() { _, sinkErr = DecodeStatusResponse(bytesSR) },
-	} {
-		assert.Zero(t, testing.AllocsPerRun(100, f), name)
-	}
+	var got T
+	assert.Zero(t, testing.AllocsPerRun(100, func() { sinkBytes, sinkErr = value.Append(buf[:0]) }), "encode %v", value.Type())
+	assert.Zero(t, testing.AllocsPerRun(100, func() { sinkErr = P(&got).Decode(encoded) }), "decode %v", value.Type())
+	assert.Equal(t, value, got)
 }

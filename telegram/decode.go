@@ -1,10 +1,5 @@
 package telegram
 
-import (
-	"encoding/binary"
-	"fmt"
-)
-
 // Telegram is one of StatusInquiry, StatusResponse, ExecutionOrder and ExecutionResponse.
 type Telegram interface {
 	// Type is the telegram's type.
@@ -47,23 +42,3 @@ func Decode(b []byte) (Telegram, error) {
 
 // PeekType reads the type out of the first 68 bytes of a telegram, and so tells how long it is. Its error is a *FieldError.
 func PeekType(header []byte) (Type, error) { return typeOf(header) }
-
-func typeOf(b []byte) (Type, error) {
-	if len(b) < headerLength {
-		return 0, lengthError(0, len(b), headerLength)
-	}
-	t := Type(binary.BigEndian.Uint16(b[typeOffset:]))
-	if t.Length() == 0 {
-		return 0, &FieldError{Field: FieldType, Offset: typeOffset, Err: ErrUnknownType, Got: fmt.Sprintf("%q", t.String())}
-	}
-	return t, nil
-}
-
-// lengthError has as its offset the place where the telegram ends too early, or should have ended.
-func lengthError(t Type, got, want int) error {
-	text := fmt.Sprintf("%d bytes, want %d", got, want)
-	if t == 0 {
-		text = fmt.Sprintf("%d bytes, the shortest telegram has %d", got, want)
-	}
-	return &FieldError{Type: t, Field: FieldLength, Offset: min(got, want), Err: ErrLength, Got: text}
-}

@@ -17,7 +17,10 @@
 // The files, and what each owns:
 //
 //   - format.go: types, offsets, lengths, control bits.
-//   - field.go: the values that stand in a field (Host, ProcessID, Status, Text), and the check of a field's bytes.
+//   - field.go: the values that stand in a field (Host, ProcessID, Status, Text).
+//   - check.go: whether a field's bytes are right, at the cost of little more than their copy.
+//   - fault.go: what is wrong with those that are not.
+//   - layout.go: copying between the values and their places in a telegram.
 //   - status.go: StatusInquiry (SQ) and StatusResponse (SR).
 //   - execution.go: ExecutionOrder (XQ) and ExecutionResponse (XR).
 //   - decode.go: decoding where the type is not known beforehand.

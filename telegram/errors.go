@@ -58,15 +58,3 @@ func (e *FieldError) Error() string {
 
 // Unwrap gives the sentinel, for errors.Is.
 func (e *FieldError) Unwrap() error { return e.Err }
-
-// inTelegram gives the error of a field's bytes the telegram's type and the field's place in it.
-func inTelegram(err error, t Type, offset int) error {
-	var e *FieldError
-	if !errors.As(err, &e) {
-		return err
-	}
-	moved := *e
-	moved.Type = t
-	moved.Offset += offset
-	return &moved
-}

@@ -1,9 +1,6 @@
 package telegram
 
-import (
-	"fmt"
-	"slices"
-)
+import "fmt"
 
 // ExecutionOrder is XQ (Fig. 8, 88–91): 84 bytes, manager to slave. Control is Launch or Taken.
 type ExecutionOrder struct {
@@ -40,58 +37,69 @@ func (r ExecutionResponse) String() string {
 
 // Append appends the 84 bytes to b; with an error b is returned as it was. It allocates only where b has no room.
 func (q ExecutionOrder) Append(b []byte) ([]byte, error) {
-	if err := checkExecution(XQ, &q.Host, q.Control, &q.Process); err != nil {
+	if err := executionError(XQ, &q.Host, q.Control, &q.Process); err != nil {
 		return b, err
 	}
-	b = appendHeader(slices.Grow(b, ExecutionOrderLength), XQ, &q.Host, q.Control)
-	return append(b, q.Process.b[:]...), nil
+	b, w := room(b, ExecutionOrderLength)
+	putHeader(w, XQ, &q.Host, q.Control)
+	q.Process.put(w)
+	return b, nil
 }
 
 // Append appends the 212 bytes to b; with an error b is returned as it was. It allocates only where b has no room.
 func (r ExecutionResponse) Append(b []byte) ([]byte, error) {
-	if err := checkExecution(XR, &r.Host, r.Control, &r.Process); err != nil {
+	if err := executionError(XR, &r.Host, r.Control, &r.Process); err != nil {
 		return b, err
 	}
-	b = appendHeader(slices.Grow(b, ExecutionResponseLength), XR, &r.Host, r.Control)
-	b = append(b, r.Process.b[:]...)
-	b = appendPadded(b, r.Status.b[:])
-	return appendPadded(b, r.Text.b[:]), nil
+	b, w := room(b, ExecutionResponseLength)
+	putHeader(w, XR, &r.Host, r.Control)
+	r.Process.put(w)
+	r.Status.put(w[resultStatusOffset:])
+	r.Text.put(w[resultTextOffset:])
+	return b, nil
 }
 
-// DecodeExecutionOrder decodes the bytes of one XQ, no more and no fewer. Its error is a *FieldError.
+// Decode has q be what the bytes of one XQ say, no more and no fewer; with an error, the zero value. Its error is a *FieldError.
+func (q *ExecutionOrder) Decode(b []byte) error {
+	if len(b) == ExecutionOrderLength {
+		if b := (*[ExecutionOrderLength]byte)(b); hasType(b[:], XQ) && validName(b[:HostLength], 1) &&
+			validName(b[processOffset:][:ProcessLength], 1) {
+			q.Host.take(b[:])
+			q.Control = controlIn(b[:])
+			q.Process.take(b[:])
+			return nil
+		}
+	}
+	*q = ExecutionOrder{}
+	return fault(b, XQ)
+}
+
+// DecodeExecutionOrder is Decode into a new value.
 func DecodeExecutionOrder(b []byte) (q ExecutionOrder, err error) {
-	if err = decodeHeader(b, XQ, &q.Host, &q.Control); err != nil {
-		return ExecutionOrder{}, err
-	}
-	if err = q.Process.decode(b, XQ); err != nil {
-		return ExecutionOrder{}, err
-	}
-	return q, nil
+	err = q.Decode(b)
+	return q, err
 }
 
-// DecodeExecutionResponse decodes the bytes of one XR, no more and no fewer. Its error is a *FieldError.
+// Decode has r be what the bytes of one XR say, no more and no fewer; with an error, the zero value. Its error is a *FieldError.
+func (r *ExecutionResponse) Decode(b []byte) error {
+	if len(b) == ExecutionResponseLength {
+		if b := (*[ExecutionResponseLength]byte)(b); hasType(b[:], XR) && validName(b[:HostLength], 1) &&
+			validName(b[processOffset:][:ProcessLength], 1) &&
+			validName(b[resultStatusOffset:][:StatusLength], 0) && validText((*[TextLength]byte)(b[resultTextOffset:])) {
+			r.Host.take(b[:])
+			r.Control = controlIn(b[:])
+			r.Process.take(b[:])
+			r.Status.take(b[resultStatusOffset:])
+			r.Text.take(b[resultTextOffset:])
+			return nil
+		}
+	}
+	*r = ExecutionResponse{}
+	return fault(b, XR)
+}
+
+// DecodeExecutionResponse is Decode into a new value.
 func DecodeExecutionResponse(b []byte) (r ExecutionResponse, err error) {
-	if err = decodeHeader(b, XR, &r.Host, &r.Control); err != nil {
-		return ExecutionResponse{}, err
-	}
-	if err = r.Process.decode(b, XR); err != nil {
-		return ExecutionResponse{}, err
-	}
-	if err = r.Status.decode(b, XR, resultStatusOffset); err != nil {
-		return ExecutionResponse{}, err
-	}
-	if err = r.Text.decode(b, XR, resultTextOffset); err != nil {
-		return ExecutionResponse{}, err
-	}
-	return r, nil
-}
-
-func checkExecution(t Type, h *Host, c Control, p *ProcessID) error {
-	if err := checkHeader(t, h, c); err != nil {
-		return err
-	}
-	if p.IsZero() {
-		return &FieldError{Type: t, Field: FieldProcess, Offset: processOffset, Err: ErrEmpty}
-	}
-	return nil
+	err = r.Decode(b)
+	return r, err
 }

@@ -1,9 +1,7 @@
 package telegram
 
 import (
-	"encoding/binary"
 	"fmt"
-	"math/bits"
 	"strings"
 	"unicode/utf8"
 )
@@ -65,8 +63,8 @@ func NewText(s string) (t Text, err error) {
 		return Text{}, &FieldError{Field: FieldText, Offset: len(s) - 1, Err: ErrTrailingSpace}
 	}
 	pad(t.b[:], s)
-	if err := checkText(t.b[:]); err != nil {
-		return Text{}, err
+	if !validText(&t.b) {
+		return Text{}, textFault(t.b[:])
 	}
 	return t, nil
 }
@@ -148,14 +146,6 @@ func pad(b []byte, s string) {
 	}
 }
 
-// appendPadded appends a value that may be empty.
-func appendPadded(b, field []byte) []byte {
-	if field[0] == 0 {
-		return append(b, blank[:len(field)]...)
-	}
-	return append(b, field...)
-}
-
 var blank = [TextLength]byte{}
 
 func init() { pad(blank[:], "") }
@@ -174,125 +164,12 @@ func setName(b []byte, s string, f Field, least int) error {
 		return &FieldError{Field: f, Offset: strings.IndexByte(s, ' '), Err: ErrSpace}
 	}
 	pad(b, s)
-	return checkName(b, f, least)
+	if validName(b, least) {
+		return nil
+	}
+	return nameFault(b, f, least)
 }
 
 func tooLong(f Field, s string, most int) error {
 	return &FieldError{Field: f, Offset: most, Err: ErrTooLong, Got: fmt.Sprintf("%d bytes, at most %d", len(s), most)}
-}
-
-// Eight bytes at a time: the sums below have no carry from byte to byte, since every byte is below 0x80 where they count.
-const (
-	ones   = 0x0101010101010101
-	highs  = 0x80 * ones
-	spaces = 0x20 * ones
-
-	from20 = (0x80 - 0x20) * ones // plus this, a byte from 0x20 on has its high bit
-	from21 = (0x80 - 0x21) * ones // plus this, a byte from 0x21 on has its high bit
-)
-
-// allPrintable says whether each of the eight bytes is 0x20–0x7E.
-func allPrintable(w uint64) bool { return (w|(w+ones)|^(w+from20))&highs == 0 }
-
-func isName(c byte) bool { return c >= 0x21 && c <= 0x7E }
-
-// checkName checks the bytes of a name field: at least least bytes 0x21–0x7E, then spaces only. The length of b is a
-// multiple of 8. The offset of its error is within b.
-func checkName(b []byte, f Field, least int) error {
-	for at := 0; at < len(b); at += 8 {
-		w := binary.LittleEndian.Uint64(b[at:])
-		if !allPrintable(w) {
-			return nameError(b, f)
-		}
-		spaced := ^(w + from21) & highs // the high bit of each byte that is a space
-		if spaced == 0 {
-			continue
-		}
-		name := bits.TrailingZeros64(spaced) &^ 7 // bits of the name's last bytes
-		if w>>name != spaces>>name || string(b[at+8:]) != string(blank[at+8:len(b)]) {
-			return nameError(b, f)
-		}
-		if at+name/8 < least {
-			return &FieldError{Field: f, Err: ErrEmpty}
-		}
-		return nil
-	}
-	return nil
-}
-
-// nameError finds the first bad byte of a name field that has one.
-func nameError(b []byte, f Field) error {
-	end := 0 // of the first run of name bytes
-	for end < len(b) && isName(b[end]) {
-		end++
-	}
-	for i := end; i < len(b); i++ {
-		switch {
-		case b[i] == ' ':
-		case isName(b[i]):
-			return &FieldError{Field: f, Offset: end, Err: ErrSpace}
-		default:
-			return &FieldError{Field: f, Offset: i, Err: ErrByte, Got: fmt.Sprintf("0x%02X", b[i])}
-		}
-	}
-	return nil
-}
-
-// checkText checks the bytes of a text field; a space at the end is padding. The offset of its error is within b.
-func checkText(b []byte) error {
-	for i := 0; i < len(b); {
-		if i+8 <= len(b) && allPrintable(binary.LittleEndian.Uint64(b[i:])) {
-			i += 8
-			continue
-		}
-		r, size := utf8.DecodeRune(b[i:])
-		switch {
-		case r == utf8.RuneError && size == 1:
-			return &FieldError{Field: FieldText, Offset: i, Err: ErrUTF8, Got: fmt.Sprintf("0x%02X", b[i])}
-		case r < 0x20 || r >= 0x7F && r <= 0x9F:
-			return &FieldError{Field: FieldText, Offset: i, Err: ErrControlChar, Got: fmt.Sprintf("U+%04X", r)}
-		}
-		i += size
-	}
-	return nil
-}
-
-// The decoders below write where the value stands; on the status path a returned copy costs as much as the check.
-
-func (h *Host) decode(b []byte, t Type) error {
-	h.b = [HostLength]byte(b[hostOffset:])
-	if err := checkName(h.b[:], FieldHost, 1); err != nil {
-		return inTelegram(err, t, hostOffset)
-	}
-	return nil
-}
-
-func (p *ProcessID) decode(b []byte, t Type) error {
-	p.b = [ProcessLength]byte(b[processOffset:])
-	if err := checkName(p.b[:], FieldProcess, 1); err != nil {
-		return inTelegram(err, t, processOffset)
-	}
-	return nil
-}
-
-func (s *Status) decode(b []byte, t Type, offset int) error {
-	s.b = [StatusLength]byte(b[offset:])
-	if err := checkName(s.b[:], FieldStatus, 0); err != nil {
-		return inTelegram(err, t, offset)
-	}
-	if s.b[0] == ' ' {
-		*s = Status{}
-	}
-	return nil
-}
-
-func (x *Text) decode(b []byte, t Type, offset int) error {
-	x.b = [TextLength]byte(b[offset:])
-	if err := checkText(x.b[:]); err != nil {
-		return inTelegram(err, t, offset)
-	}
-	if x.b[0] == ' ' && x.b == blank {
-		*x = Text{}
-	}
-	return nil
 }

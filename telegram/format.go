@@ -148,5 +148,5 @@ func (c Control) String() string {
 
 // valid says whether exactly one bit is set and is one of the type's own.
 func (c Control) valid(t Type) bool {
-	return bits.OnesCount16(uint16(c)) == 1 && c&t.controls() != 0
+	return c&(c-1) == 0 && c&t.controls() != 0
 }

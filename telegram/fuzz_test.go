@@ -5,15 +5,27 @@ import (
 	"testing"
 )
 
-// fuzzType starts from the good telegrams of one type. Whatever decodes must encode to the same bytes.
-func fuzzType[T Telegram](f *testing.F, typ Type, decode func([]byte) (T, error)) {
+// fuzzType starts from the good telegrams of one type. Whatever decodes must encode to the same bytes, and what stood in the value
+// before must not show.
+func fuzzType[T Telegram, P decoder[T]](f *testing.F, typ Type, decode func([]byte) (T, error)) {
+	var before T // no field of it is empty
 	for _, c := range good(f) {
 		if c.value.Type() == typ {
 			f.Add([]byte(c.bytes))
+			if v := c.value.(T); len(v.String()) > len(before.String()) {
+				before = v
+			}
 		}
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		value, err := decode(b)
+		if again := fault(b, typ); (again == nil) != (err == nil) {
+			t.Fatalf("%q: %v, and its fault is %v", b, err, again)
+		}
+		over := before
+		if P(&over).Decode(b); Telegram(over) != Telegram(value) {
+			t.Fatalf("%q decodes to %v, and over %v to %v", b, value, before, over)
+		}
 		if err != nil {
 			var zero T
 			if Telegram(value) != Telegram(zero) {

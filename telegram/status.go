@@ -1,10 +1,6 @@
 package telegram
 
-import (
-	"encoding/binary"
-	"fmt"
-	"slices"
-)
+import "fmt"
 
 // StatusInquiry is SQ (Fig. 7, 81–83): 68 bytes, manager to slave. Control is Check, Start or End.
 type StatusInquiry struct {
@@ -36,80 +32,63 @@ func (r StatusResponse) String() string {
 
 // Append appends the 68 bytes to b; with an error b is returned as it was. It allocates only where b has no room.
 func (q StatusInquiry) Append(b []byte) ([]byte, error) {
-	if err := checkHeader(SQ, &q.Host, q.Control); err != nil {
+	if err := headerError(SQ, &q.Host, q.Control); err != nil {
 		return b, err
 	}
-	return appendHeader(slices.Grow(b, StatusInquiryLength), SQ, &q.Host, q.Control), nil
+	b, w := room(b, StatusInquiryLength)
+	putHeader(w, SQ, &q.Host, q.Control)
+	return b, nil
 }
 
 // Append appends the 196 bytes to b; with an error b is returned as it was. It allocates only where b has no room.
 func (r StatusResponse) Append(b []byte) ([]byte, error) {
-	if err := checkHeader(SR, &r.Host, r.Control); err != nil {
+	if err := headerError(SR, &r.Host, r.Control); err != nil {
 		return b, err
 	}
-	b = appendHeader(slices.Grow(b, StatusResponseLength), SR, &r.Host, r.Control)
-	b = appendPadded(b, r.Status.b[:])
-	return appendPadded(b, r.Text.b[:]), nil
+	b, w := room(b, StatusResponseLength)
+	putHeader(w, SR, &r.Host, r.Control)
+	r.Status.put(w[responseStatusOffset:])
+	r.Text.put(w[responseTextOffset:])
+	return b, nil
 }
 
-// DecodeStatusInquiry decodes the bytes of one SQ, no more and no fewer. Its error is a *FieldError.
+// Decode has q be what the bytes of one SQ say, no more and no fewer; with an error, the zero value. Its error is a *FieldError.
+func (q *StatusInquiry) Decode(b []byte) error {
+	if len(b) == StatusInquiryLength {
+		if b := (*[StatusInquiryLength]byte)(b); hasType(b[:], SQ) && validName(b[:HostLength], 1) {
+			q.Host.take(b[:])
+			q.Control = controlIn(b[:])
+			return nil
+		}
+	}
+	*q = StatusInquiry{}
+	return fault(b, SQ)
+}
+
+// DecodeStatusInquiry is Decode into a new value.
 func DecodeStatusInquiry(b []byte) (q StatusInquiry, err error) {
-	if err = decodeHeader(b, SQ, &q.Host, &q.Control); err != nil {
-		return StatusInquiry{}, err
-	}
-	return q, nil
+	err = q.Decode(b)
+	return q, err
 }
 
-// DecodeStatusResponse decodes the bytes of one SR, no more and no fewer. Its error is a *FieldError.
+// Decode has r be what the bytes of one SR say, no more and no fewer; with an error, the zero value. Its error is a *FieldError.
+func (r *StatusResponse) Decode(b []byte) error {
+	if len(b) == StatusResponseLength {
+		if b := (*[StatusResponseLength]byte)(b); hasType(b[:], SR) && validName(b[:HostLength], 1) &&
+			validName(b[responseStatusOffset:][:StatusLength], 0) && validText((*[TextLength]byte)(b[responseTextOffset:])) {
+			r.Host.take(b[:])
+			r.Control = controlIn(b[:])
+			r.Status.take(b[responseStatusOffset:])
+			r.Text.take(b[responseTextOffset:])
+			return nil
+		}
+	}
+	*r = StatusResponse{}
+	return fault(b, SR)
+}
+
+// DecodeStatusResponse is Decode into a new value.
 func DecodeStatusResponse(b []byte) (r StatusResponse, err error) {
-	if err = decodeHeader(b, SR, &r.Host, &r.Control); err != nil {
-		return StatusResponse{}, err
-	}
-	if err = r.Status.decode(b, SR, responseStatusOffset); err != nil {
-		return StatusResponse{}, err
-	}
-	if err = r.Text.decode(b, SR, responseTextOffset); err != nil {
-		return StatusResponse{}, err
-	}
-	return r, nil
-}
-
-// checkHeader checks what an encoder cannot take for granted: that there is a host name, and a control bit of the type.
-func checkHeader(t Type, h *Host, c Control) error {
-	if h.IsZero() {
-		return &FieldError{Type: t, Field: FieldHost, Offset: hostOffset, Err: ErrEmpty}
-	}
-	return checkControl(t, c)
-}
-
-func checkControl(t Type, c Control) error {
-	if !c.valid(t) {
-		return &FieldError{Type: t, Field: FieldControl, Offset: controlOffset, Err: ErrControl,
-			Got: fmt.Sprintf("0x%04X (%v)", uint16(c), c)}
-	}
-	return nil
-}
-
-func appendHeader(b []byte, t Type, h *Host, c Control) []byte {
-	b = append(b, h.b[:]...)
-	return append(b, byte(t>>8), byte(t), byte(c>>8), byte(c))
-}
-
-// decodeHeader checks type and length and decodes the fields that all telegrams share.
-func decodeHeader(b []byte, want Type, h *Host, c *Control) error {
-	t, err := typeOf(b)
-	if err != nil {
-		return err
-	}
-	if t != want {
-		return &FieldError{Type: want, Field: FieldType, Offset: typeOffset, Err: ErrType, Got: t.String()}
-	}
-	if len(b) != t.Length() {
-		return lengthError(t, len(b), t.Length())
-	}
-	if err := h.decode(b, t); err != nil {
-		return err
-	}
-	*c = Control(binary.BigEndian.Uint16(b[controlOffset:]))
-	return checkControl(t, *c)
+	err = r.Decode(b)
+	return r, err
 }
