@@ -17,7 +17,8 @@
 //
 // The files, and what each owns:
 //
-//   - record.go: one record, to bytes and back.
+//   - record.go: one record, to bytes.
+//   - decode.go: and back: what is right at once, and what is wrong in a second look. since.go reads its time.
 //   - file.go: the writer: lock, create, update in place, clear.
 //   - read.go: reading all or one, for the writer and for those who hold no lock.
 //   - history_record.go: one record of the history, to bytes and back.

@@ -23,7 +23,8 @@ func block(t *testing.T, document, mark, start string) string {
 }
 
 func TestExampleOfTheDocumentOfTheContactFileDecodes(t *testing.T) {
-	r, err := decode(strings.ReplaceAll(block(t, "CONTACTFILE.md", "text", "app01"), "·", " "), 0)
+	var r Record
+	err := r.decode(strings.ReplaceAll(block(t, "CONTACTFILE.md", "text", "app01"), "·", " "), 0)
 	require.NoError(t, err)
 	assert.Equal(t, Record{Host: "app01", Operating: Running, Application: Online, Since: noon}, r)
 }

@@ -17,9 +17,10 @@ const fileMode = 0o640
 type File struct {
 	path string
 
-	mu   sync.Mutex // makes reading and writing of one update one step
-	file *os.File
-	buf  []byte
+	mu    sync.Mutex // makes reading and writing of one update one step
+	file  *os.File
+	bytes [RecordLength]byte // of one record, and
+	after Record             // what an update makes of it, so that nothing is allocated for them
 }
 
 // Open opens the contact file at path, creating an empty one where there is none, and takes its lock until Close. What an
@@ -136,36 +137,37 @@ func encode(first int, records []Record) ([]byte, error) {
 
 // Update has change change the fields 132 and 133 of record i and writes the record in place, with now as its time of last
 // change. Where change leaves both as they are, nothing is written. The record as it then stands and whether it changed are
-// returned. The host name cannot be changed.
+// returned. The host name cannot be changed. The record is change's for the call only.
 func (f *File) Update(i int, now time.Time, change func(*Record)) (Record, bool, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	before, err := readOne(f.file, i)
-	if err != nil {
+	var before Record
+	if err := before.readOne(f.file, i, &f.bytes); err != nil {
 		return Record{}, false, fmt.Errorf("update contact file: %w", err)
 	}
-	after := before
-	change(&after)
-	after.Host = before.Host
-	if after.Operating == before.Operating && after.Application == before.Application {
+	f.after = before
+	change(&f.after)
+	f.after.Host = before.Host
+	if f.after.Operating == before.Operating && f.after.Application == before.Application {
 		return before, false, nil
 	}
-	after.Since = now.UTC().Truncate(time.Second)
-	if f.buf, err = after.Append(f.buf[:0]); err != nil {
+	f.after.Since = now.UTC().Truncate(time.Second)
+	b, err := f.after.Append(f.bytes[:0])
+	if err != nil {
 		return before, false, fmt.Errorf("update contact file: %w", placed(err, i))
 	}
-	if _, err := f.file.WriteAt(f.buf, int64(i)*RecordLength); err != nil {
+	if _, err := f.file.WriteAt(b, int64(i)*RecordLength); err != nil {
 		return before, false, fmt.Errorf("update contact file: record %d: %w", i, err)
 	}
-	return after, true, nil
+	return f.after, true, nil
 }
 
 // Record reads record i from the file. The error is ErrNoRecord where the file is shorter, as it is when cleared.
 func (f *File) Record(i int) (Record, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	r, err := readOne(f.file, i)
-	if err != nil {
+	var r Record
+	if err := r.readOne(f.file, i, &f.bytes); err != nil {
 		return Record{}, fmt.Errorf("read contact file: %w", err)
 	}
 	return r, nil

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 )
 
@@ -13,6 +14,9 @@ const (
 	readAttempts = 5
 	readPause    = 2 * time.Millisecond
 )
+
+// partLength is the number of bytes that are read or written with one call where there are many records.
+const partLength = 256 * RecordLength
 
 // ReadFile reads all records of the contact file at path, in their order. It needs neither the lock nor a daemon. No record
 // and no error: the file is cleared. A record that is torn, short or foreign is a *FieldError.
@@ -57,44 +61,60 @@ func readAll(f *os.File) ([]Record, error) {
 	if size > MaxRecords*RecordLength {
 		return nil, fmt.Errorf("%d bytes: %w", size, ErrTooLarge)
 	}
-	b := make([]byte, size)
-	n, err := f.ReadAt(b, 0)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, err
-	}
-	return decodeAll(string(b[:n]))
-}
-
-// decodeAll has the records share the memory of the whole file.
-func decodeAll(s string) ([]Record, error) {
-	count := len(s) / RecordLength
-	records := make([]Record, 0, count)
-	for i := range count {
-		r, err := decode(s[i*RecordLength:][:RecordLength], i)
-		if err != nil {
+	var text strings.Builder // the records share its memory
+	text.Grow(int(size))
+	records := make([]Record, 0, size/RecordLength)
+	part := make([]byte, min(size, partLength)) // each is decoded while the processor has it in its cache
+	for at := int64(0); at < size; at = int64(text.Len()) {
+		n, err := f.ReadAt(part[:min(int64(len(part)), size-at)], at)
+		if err != nil && !errors.Is(err, io.EOF) {
 			return nil, err
 		}
-		records = append(records, r)
+		text.Write(part[:n])
+		if records, err = decodeMore(records, text.String()); err != nil {
+			return nil, err
+		}
+		if n < len(part) {
+			break
+		}
 	}
-	if rest := len(s) % RecordLength; rest != 0 {
-		return nil, shortError(count, rest)
+	if err := partError(text.Len()); err != nil {
+		return nil, err
 	}
 	return records, nil
 }
 
-// readOne reads record i.
-func readOne(f io.ReaderAt, i int) (Record, error) {
-	var b [RecordLength]byte
+// decodeMore adds those records of s that come after the given ones. The last one may be there in part.
+func decodeMore(records []Record, s string) ([]Record, error) {
+	for i := len(records); (i+1)*RecordLength <= len(s); i++ {
+		records = append(records, Record{})
+		if err := records[i].decode(s[i*RecordLength:][:RecordLength], i); err != nil {
+			return nil, err
+		}
+	}
+	return records, nil
+}
+
+// readOne reads record i, with b for its bytes.
+func (r *Record) readOne(f *os.File, i int, b *[RecordLength]byte) error {
 	n, err := f.ReadAt(b[:], int64(i)*RecordLength)
 	switch {
 	case n == RecordLength:
-		return decode(string(b[:]), i)
+		return r.decode(string(b[:]), i)
 	case !errors.Is(err, io.EOF):
-		return Record{}, err
+		return err
 	case n == 0:
-		return Record{}, fmt.Errorf("record %d: %w", i, ErrNoRecord)
+		return fmt.Errorf("record %d: %w", i, ErrNoRecord)
 	}
-	return Record{}, shortError(i, n)
+	return shortError(i, n)
+}
+
+// partError is nil where that many bytes are whole records.
+func partError(length int) error {
+	if rest := length % RecordLength; rest != 0 {
+		return shortError(length/RecordLength, rest)
+	}
+	return nil
 }
 
 // shortError names the field in which record n, of which only have bytes are there, breaks off.

@@ -38,8 +38,11 @@ var _ [0]byte = [RecordLength - (endOffset + 1)]byte{}
 const (
 	filler     = "           "
 	endOfLine  = '\n'
-	timeLayout = "2006-01-02T15:04:05Z"
+	ending     = filler + string(endOfLine)
+	timeLayout = time.RFC3339 // in UTC, where it reads 2026-11-22T10:43:05Z and package time is fast
 )
+
+var blank = strings.Repeat(" ", max(RecordLength, HistoryRecordLength))
 
 // Operating is the operating status of a server (132).
 type Operating string
@@ -79,13 +82,16 @@ func (r *Record) Append(b []byte) ([]byte, error) {
 	if err := r.check(); err != nil {
 		return b, err
 	}
-	b = slices.Grow(b, RecordLength)
+	return r.append(slices.Grow(b, RecordLength)), nil
+}
+
+// append appends a record that was found right.
+func (r *Record) append(b []byte) []byte {
 	b = appendPadded(b, r.Host, hostLength)
 	b = appendPadded(b, string(r.Operating), operatingLength)
 	b = appendPadded(b, r.Application, applicationLength)
 	b = r.Since.UTC().AppendFormat(b, timeLayout)
-	b = append(b, filler...)
-	return append(b, endOfLine), nil
+	return append(b, ending...)
 }
 
 // check finds what the record's fields cannot hold.
@@ -105,81 +111,7 @@ func (r *Record) check() error {
 	return nil
 }
 
-// decode reads the 128 bytes s of record n.
-func decode(s string, n int) (Record, error) {
-	r, err := decodeFields(s)
-	if err != nil {
-		err.Record = n
-		err.Offset += int64(n) * RecordLength
-		return Record{}, err
-	}
-	return r, nil
-}
-
-// decodeFields has its errors counted from the start of the record.
-func decodeFields(s string) (Record, *FieldError) {
-	host := strings.TrimRight(s[hostOffset:][:hostLength], " ")
-	if err := checkName(FieldHost, hostOffset, host, hostLength, 1); err != nil {
-		return Record{}, err
-	}
-	operating := Operating(strings.TrimRight(s[operatingOffset:][:operatingLength], " "))
-	if operating != Running && operating != Stopped {
-		return Record{}, &FieldError{Field: FieldOperating, Offset: operatingOffset, Err: ErrOperating,
-			Got: fmt.Sprintf("%q", operating)}
-	}
-	application := strings.TrimRight(s[applicationOffset:][:applicationLength], " ")
-	if err := checkName(FieldApplication, applicationOffset, application, applicationLength, 0); err != nil {
-		return Record{}, err
-	}
-	written := s[sinceOffset:][:sinceLength]
-	since, parseErr := time.Parse(timeLayout, written)
-	if parseErr != nil || since.Format(timeLayout) != written {
-		return Record{}, &FieldError{Field: FieldSince, Offset: sinceOffset, Err: ErrTime, Got: fmt.Sprintf("%q", written)}
-	}
-	if rest := s[fillerOffset:][:fillerLength]; rest != filler {
-		at := len(rest) - len(strings.TrimLeft(rest, " "))
-		return Record{}, &FieldError{Field: FieldFiller, Offset: int64(fillerOffset + at), Err: ErrFiller, Got: fmt.Sprintf("%q", rest)}
-	}
-	if s[endOffset] != endOfLine {
-		return Record{}, &FieldError{Field: FieldEnd, Offset: endOffset, Err: ErrEnd, Got: fmt.Sprintf("0x%02X", s[endOffset])}
-	}
-	return Record{Host: host, Operating: operating, Application: application, Since: since}, nil
-}
-
-// checkName checks a name without its padding: at least least and at most most bytes, all 0x21–0x7E.
-func checkName(f Field, offset int64, s string, most, least int) *FieldError {
-	if len(s) < least {
-		return &FieldError{Field: f, Offset: offset, Err: ErrEmpty}
-	}
-	if len(s) > most {
-		return &FieldError{Field: f, Offset: offset + int64(most), Err: ErrTooLong,
-			Got: fmt.Sprintf("%d bytes, at most %d", len(s), most)}
-	}
-	end := 0 // of the first run of name bytes
-	for end < len(s) && isName(s[end]) {
-		end++
-	}
-	for i := end; i < len(s); i++ {
-		switch c := s[i]; {
-		case c == ' ':
-		case isName(c):
-			return &FieldError{Field: f, Offset: offset + int64(end), Err: ErrSpace}
-		default:
-			return &FieldError{Field: f, Offset: offset + int64(i), Err: ErrByte, Got: fmt.Sprintf("0x%02X", c)}
-		}
-	}
-	if end < len(s) { // the field could not keep it
-		return &FieldError{Field: f, Offset: offset + int64(end), Err: ErrSpace}
-	}
-	return nil
-}
-
-func isName(c byte) bool { return c >= 0x21 && c <= 0x7E }
-
 func appendPadded(b []byte, s string, n int) []byte {
 	b = append(b, s...)
-	for range n - len(s) {
-		b = append(b, ' ')
-	}
-	return b
+	return append(b, blank[:n-len(s)]...)
 }
