@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -83,8 +84,7 @@ func (f *File) takePlace() error {
 // Create replaces all that stands in the file by the given records (14, 31). Where somebody has removed or replaced the file, it is
 // made anew.
 func (f *File) Create(records []Record) error {
-	all, err := encode(0, records)
-	if err != nil {
+	if err := checkAll(0, records); err != nil {
 		return fmt.Errorf("create contact file: %w", err)
 	}
 	f.mu.Lock()
@@ -95,7 +95,7 @@ func (f *File) Create(records []Record) error {
 	if err := f.file.Truncate(0); err != nil {
 		return fmt.Errorf("create contact file: %w", err)
 	}
-	if _, err := f.file.WriteAt(all, 0); err != nil {
+	if err := f.write(0, records); err != nil {
 		return fmt.Errorf("create contact file: %w", err)
 	}
 	return nil
@@ -104,35 +104,48 @@ func (f *File) Create(records []Record) error {
 // Replace replaces record first and all after it by the given records. Those before it are not touched, and a reader never finds
 // them gone.
 func (f *File) Replace(first int, records []Record) error {
-	all, err := encode(first, records)
-	if err != nil {
+	if err := checkAll(first, records); err != nil {
 		return fmt.Errorf("replace records of the contact file: %w", err)
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	at := int64(first) * RecordLength
-	if _, err := f.file.WriteAt(all, at); err != nil {
+	if err := f.write(first, records); err != nil {
 		return fmt.Errorf("replace records of the contact file: %w", err)
 	}
-	if err := f.file.Truncate(at + int64(len(all))); err != nil {
+	if err := f.file.Truncate(int64(first+len(records)) * RecordLength); err != nil {
 		return fmt.Errorf("replace records of the contact file: %w", err)
 	}
 	return nil
 }
 
-// encode gives the bytes of records that are to stand in the file from record first on.
-func encode(first int, records []Record) ([]byte, error) {
+// checkAll checks records that are to stand in the file from record first on.
+func checkAll(first int, records []Record) error {
 	if first+len(records) > MaxRecords {
-		return nil, fmt.Errorf("%d records: %w", first+len(records), ErrTooLarge)
+		return fmt.Errorf("%d records: %w", first+len(records), ErrTooLarge)
 	}
-	all := make([]byte, 0, len(records)*RecordLength)
 	for i := range records {
-		var err error
-		if all, err = records[i].Append(all); err != nil {
-			return nil, placed(err, first+i)
+		if err := records[i].check(); err != nil {
+			return placed(err, first+i)
 		}
 	}
-	return all, nil
+	return nil
+}
+
+// write writes records that were found right into the file, from record first on. It is done in small parts: the kernel keeps a file
+// that was written with one large call in large pages, and then each later change of one record costs the more.
+func (f *File) write(first int, records []Record) error {
+	part := make([]byte, 0, min(len(records)*RecordLength, partLength))
+	for some := range slices.Chunk(records, partLength/RecordLength) {
+		part = part[:0]
+		for i := range some {
+			part = some[i].append(part)
+		}
+		if _, err := f.file.WriteAt(part, int64(first)*RecordLength); err != nil {
+			return err
+		}
+		first += len(some)
+	}
+	return nil
 }
 
 // Update has change change the fields 132 and 133 of record i and writes the record in place, with now as its time of last
