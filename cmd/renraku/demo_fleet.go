@@ -157,7 +157,7 @@ func freePorts(n int) ([]int, error) {
 func (f *fleet) all() []*member { return append([]*member{f.manager}, f.slaves...) }
 
 // detection is the time that validate prints.
-func (f *fleet) detection() time.Duration { return f.definition.Slaves[0].Detection() }
+func (f *fleet) detection() time.Duration { return f.definition.Groups[0].Detection() }
 
 func (f *fleet) startAll() error {
 	for _, m := range f.all() {

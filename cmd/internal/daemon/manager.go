@@ -89,20 +89,24 @@ func (m *managerStation) redefine(d *definition.Definition) error {
 	return m.server.Redefine(slaves, d.Processes)
 }
 
-// slavesOf is the server definition as the manager takes it.
+// slavesOf is the server definition as the manager takes it. The slaves of a range that have one IP address share it; a name is
+// looked up for each of them.
 func slavesOf(d *definition.Definition) ([]manager.Slave, error) {
 	slaves := make([]manager.Slave, 0, len(d.Slaves))
+	var address *slave.Address
 	for i := range d.Slaves {
 		s := &d.Slaves[i]
 		host, err := telegram.NewHost(s.Host)
 		if err != nil {
 			return nil, err
 		}
-		address, err := slave.NewAddress(s.Address)
-		if err != nil {
-			return nil, err
+		if i == 0 || s.Address != d.Slaves[i-1].Address || address.IsName() {
+			if address, err = slave.NewAddress(s.Address); err != nil {
+				return nil, err
+			}
 		}
-		slaves = append(slaves, manager.Slave{Host: host, Address: address, Interval: s.Interval, Timeout: s.Timeout, Retries: s.Retries})
+		g := d.GroupOf(s)
+		slaves = append(slaves, manager.Slave{Host: host, Address: address, Interval: g.Interval, Timeout: g.Timeout, Retries: g.Retries})
 	}
 	return slaves, nil
 }

@@ -68,13 +68,14 @@ func checkName(host string) error {
 			return fmt.Errorf("%q stands in no host name or IP address", rune(host[i]))
 		}
 	}
-	labels := strings.Split(strings.TrimSuffix(host, "."), ".")
-	for _, label := range labels {
+	last := ""
+	for label := range strings.SplitSeq(strings.TrimSuffix(host, "."), ".") {
 		if label == "" {
 			return fmt.Errorf("nothing stands before or between its dots")
 		}
+		last = label
 	}
-	if last := labels[len(labels)-1]; strings.Trim(last, "0123456789") == "" {
+	if strings.Trim(last, "0123456789") == "" {
 		return fmt.Errorf("it is not an IP address, and no name ends in a number alone")
 	}
 	return nil

@@ -31,24 +31,21 @@ type Manager struct {
 	Address string // host:port
 }
 
-// Slave is one slave server (200) with its control data.
+// Slave is one slave server (200). There may be very many, so what they have in common is their group's.
 type Slave struct {
-	Host     string
-	Address  string        // host:port
+	Host    string
+	Address string // host:port; slaves of one group may share it
+	Group   int    // the index in Groups of its [[slave]] table, which has its control data
+}
+
+// Group is one [[slave]] table with the control data of its slaves.
+type Group struct {
+	Host     string        // as written, such as "web[001-200]"
+	Address  string        // as written, such as "{host}.example.net"
+	Count    int           // its slaves
 	Interval time.Duration // from inquiry to inquiry
 	Timeout  time.Duration // response wait
 	Retries  int           // inquiries after the first that had no answer
-	Group    int           // the index of its [[slave]] table in Groups
-}
-
-// Group is one [[slave]] table.
-type Group struct {
-	Host     string // as written, such as "web[001-200]"
-	Address  string // as written, such as "{host}.example.net"
-	Count    int    // its slaves
-	Interval time.Duration
-	Timeout  time.Duration
-	Retries  int
 }
 
 // Trigger starts a process at a preset time or on a message (50).
@@ -110,12 +107,10 @@ func (d *Definition) Process(id string) *slave.Process {
 	return nil
 }
 
-// Detection is the longest time from a slave's silence until it counts as stopped.
-func (s Slave) Detection() time.Duration { return detection(s.Interval, s.Timeout, s.Retries) }
+// GroupOf gives the group of a slave of the definition.
+func (d *Definition) GroupOf(s *Slave) *Group { return &d.Groups[s.Group] }
 
-// Detection is that of each of the group's slaves.
-func (g Group) Detection() time.Duration { return detection(g.Interval, g.Timeout, g.Retries) }
-
-func detection(interval, timeout time.Duration, retries int) time.Duration {
-	return interval + time.Duration(retries+1)*timeout
+// Detection is the longest time from the silence of one of the group's slaves until it counts as stopped.
+func (g *Group) Detection() time.Duration {
+	return g.Interval + time.Duration(g.Retries+1)*g.Timeout
 }

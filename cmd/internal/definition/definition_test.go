@@ -54,9 +54,9 @@ func TestExampleOfTheContract(t *testing.T) {
 	assert.Equal(t, Manager{"mgr01", "192.0.2.10:10320"}, d.Manager)
 
 	require.Len(t, d.Slaves, 201)
-	assert.Equal(t, Slave{"app01", "192.0.2.11:10320", 5 * time.Second, time.Second, 5, 0}, d.Slaves[0])
-	assert.Equal(t, Slave{"web001", "web001.example.net:10320", 10 * time.Second, time.Second, 5, 1}, d.Slaves[1])
-	assert.Equal(t, Slave{"web200", "web200.example.net:10320", 10 * time.Second, time.Second, 5, 1}, d.Slaves[200])
+	assert.Equal(t, Slave{"app01", "192.0.2.11:10320", 0}, d.Slaves[0])
+	assert.Equal(t, Slave{"web001", "web001.example.net:10320", 1}, d.Slaves[1])
+	assert.Equal(t, Slave{"web200", "web200.example.net:10320", 1}, d.Slaves[200])
 	assert.Equal(t, []Group{
 		{"app01", "192.0.2.11", 1, 5 * time.Second, time.Second, 5},
 		{"web[001-200]", "{host}.example.net", 200, 10 * time.Second, time.Second, 5},
@@ -140,11 +140,12 @@ interval = "100ms"
 timeout = "1m"
 retries = 100
 `)
-	assert.Equal(t, Slave{"a", "a:10320", 2 * time.Second, 200 * time.Millisecond, 0, 0}, d.Slaves[0])
-	assert.Equal(t, Slave{"b", "b:10320", 100 * time.Millisecond, time.Minute, 100, 1}, d.Slaves[1])
-	assert.Equal(t, 2200*time.Millisecond, d.Slaves[0].Detection(), "interval + (retries + 1) × timeout")
-	assert.Equal(t, 101*time.Minute+100*time.Millisecond, d.Slaves[1].Detection())
-	assert.Equal(t, d.Slaves[1].Detection(), d.Groups[1].Detection())
+	assert.Equal(t, []Slave{{"a", "a:10320", 0}, {"b", "b:10320", 1}}, d.Slaves)
+	a, b := d.GroupOf(&d.Slaves[0]), d.GroupOf(&d.Slaves[1])
+	assert.Equal(t, &Group{"a", "a", 1, 2 * time.Second, 200 * time.Millisecond, 0}, a)
+	assert.Equal(t, &Group{"b", "b", 1, 100 * time.Millisecond, time.Minute, 100}, b)
+	assert.Equal(t, 2200*time.Millisecond, a.Detection(), "interval + (retries + 1) × timeout")
+	assert.Equal(t, 101*time.Minute+100*time.Millisecond, b.Detection())
 }
 
 func TestRangesOfHostsAndAddresses(t *testing.T) {

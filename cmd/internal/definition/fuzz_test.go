@@ -85,8 +85,9 @@ func checkDefinition(t *testing.T, d *Definition) {
 		count += g.Count
 	}
 	require.Equal(t, len(d.Slaves), count)
-	for _, s := range d.Slaves {
-		if again, err := complete(s.Address); err != nil || again != s.Address || s.Detection() <= 0 {
+	for i := range d.Slaves {
+		s := &d.Slaves[i]
+		if again, err := complete(s.Address); err != nil || again != s.Address || d.GroupOf(s).Detection() <= 0 {
 			t.Fatalf("%+v is complete as %q: %v", s, again, err)
 		}
 	}

@@ -120,8 +120,9 @@ func (r *reader) slave(t *table, standard control) {
 	if !hostOK {
 		return
 	}
+	r.def.Slaves = slices.Grow(r.def.Slaves, len(hosts))
 	for i, host := range hosts {
-		r.def.Slaves = append(r.def.Slaves, Slave{host, full[i], c.interval, c.timeout, c.retries, len(r.def.Groups)})
+		r.def.Slaves = append(r.def.Slaves, Slave{host, full[i], len(r.def.Groups)})
 	}
 	r.def.Groups = append(r.def.Groups, Group{written, address, len(hosts), c.interval, c.timeout, c.retries})
 }
