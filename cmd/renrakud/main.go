@@ -70,13 +70,13 @@ func run(ctx context.Context, f flags) error {
 	if err != nil {
 		return exit.With(exit.Usage, err)
 	}
-	if _, _, ok := d.Role(f.host); !ok {
+	role, _, ok := d.Role(f.host)
+	if !ok {
 		return exit.With(exit.Usage, fmt.Errorf("host %q is neither the manager nor a slave of %s: --host names another", f.host, f.config))
 	}
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	ready := func() {
-		role, _, _ := d.Role(f.host)
+	ready := func() { // the daemon keeps it: it must not keep this definition, which others may follow
 		log.Info("ready", "host", f.host, "role", role.String(), "dir", f.dir, "definition", f.config)
 		if _, err := systemd.SdNotify(false, systemd.SdNotifyReady); err != nil {
 			log.Warn("systemd not told that the daemon is ready", "error", err)
