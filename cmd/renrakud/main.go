@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"strings"
 	"syscall"
 
@@ -81,6 +82,7 @@ func run(ctx context.Context, f flags) error {
 		if _, err := systemd.SdNotify(false, systemd.SdNotifyReady); err != nil {
 			log.Warn("systemd not told that the daemon is ready", "error", err)
 		}
+		go debug.FreeOSMemory() // of a large definition, reading it takes more than keeping it
 	}
 	one, err := daemon.Open(daemon.Options{Definition: d, Host: f.host, Dir: f.dir, Ready: ready, Log: log})
 	if err != nil {
@@ -112,6 +114,7 @@ func readAgain(ctx context.Context, hangups <-chan os.Signal, one *daemon.Daemon
 		if err == nil {
 			err = one.Redefine(d)
 		}
+		debug.FreeOSMemory() // as at the start
 		if err != nil {
 			for line := range strings.Lines(err.Error()) {
 				log.Error("definition not read again; everything stays as it was", "definition", config, "error", strings.TrimSpace(line))
