@@ -2,6 +2,7 @@ package contactfile
 
 import (
 	"fmt"
+	"math/bits"
 	"strings"
 )
 
@@ -66,11 +67,8 @@ func nameIn(s string) (name string, ok bool) {
 	for i := 0; i < end; i += wordLength {
 		bad |= outside(word(s[i:]), ' '+1)
 	}
-	length := end + wordLength
-	for s[length-1] == ' ' {
-		length--
-	}
-	return s[:length], bad&highs == 0
+	padding := bits.LeadingZeros64(last^spaces) / 8
+	return s[:end+wordLength-padding], bad&highs == 0
 }
 
 // fault finds the first field that is wrong in the bytes s of record n, which are no record.
