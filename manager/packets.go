@@ -97,10 +97,10 @@ func (s *StatusControl) take(in *datagram.Batch) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
+	var r telegram.StatusResponse
 	for i := range in.Len() {
 		b, from := in.At(i)
-		r, err := telegram.DecodeStatusResponse(b)
-		if err != nil {
+		if err := r.Decode(b); err != nil {
 			s.drops.Count(slave.DropOf(err))
 			continue
 		}
