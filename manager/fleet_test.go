@@ -164,7 +164,8 @@ type plan struct {
 	timeout  time.Duration
 	retries  int
 	shared   bool
-	later    int // of the slaves, the last ones, which the definition does not have yet
+	later    int                                      // of the slaves, the last ones, which the definition does not have yet
+	socket   func(*slavetest.Socket) slave.PacketConn // what the manager has of its socket; nil: all
 }
 
 // usual is the plan of most tests: one slave, found out after at most 10s + 3 × 1s.
@@ -196,7 +197,11 @@ func newFleet(t *testing.T, p plan) *fleet {
 		f.listen(s)
 	}
 	f.own = slave.NewOwnRecord(host(t, "mgr01"), f.file, 0)
-	f.status = NewStatusControl(f.own, f.definition(f.slaves[:p.slaves-p.later]...), f.file, f.socket,
+	var packets slave.PacketConn = f.socket
+	if p.socket != nil {
+		packets = p.socket(f.socket)
+	}
+	f.status = NewStatusControl(f.own, f.definition(f.slaves[:p.slaves-p.later]...), f.file, packets,
 		slog.New(slog.NewTextHandler(f.log, nil)), &f.drops)
 	f.status.Tell(f.events.tell)
 	f.run(f.status.Serve)

@@ -1,0 +1,122 @@
+package manager
+
+import (
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"renraku/slave"
+	"renraku/slave/datagram"
+	"renraku/slave/slavetest"
+)
+
+// The manager is late itself, and nobody is judged for it.
+
+// stalled is a socket whose manager is stopped for a while, as by SIGSTOP. What comes meanwhile waits in the socket's buffer.
+type stalled struct {
+	*slavetest.Socket
+	waiting, judging atomic.Int64 // nanoseconds: the next time that it has waited, or has read all and is to judge
+	more             atomic.Uint32
+}
+
+func (s *stalled) Receive(b *datagram.Batch, until time.Time) error {
+	err := s.Socket.Receive(b, until)
+	if !until.Before(time.Now()) {
+		time.Sleep(time.Duration(s.waiting.Swap(0)))
+	}
+	return err
+}
+
+// Overflows has some more than the socket's own.
+func (s *stalled) Overflows() uint32 {
+	time.Sleep(time.Duration(s.judging.Swap(0)))
+	return s.Socket.Overflows() + s.more.Load()
+}
+
+// stalledFleet is a fleet of one slave, which answers after latency, and the socket of its manager.
+func stalledFleet(t *testing.T, latency time.Duration) (*fleet, *stalled) {
+	var socket *stalled
+	p := plan{slaves: 1, interval: 10 * time.Second, timeout: 100 * time.Millisecond}
+	p.socket = func(s *slavetest.Socket) slave.PacketConn {
+		socket = &stalled{Socket: s}
+		return socket
+	}
+	f := newFleet(t, p)
+	f.slaves[0].latency = latency
+	f.begin()
+	f.at(9 * time.Second)
+	require.Equal(t, "app1 RUNNING ONLINE", f.record(f.slaves[0]))
+	f.happened()
+	return f, socket
+}
+
+func TestWhatWaitsInTheBufferIsReadBeforeAnyoneIsJudged(t *testing.T) {
+	for name, stop := range map[string]time.Duration{
+		"less than a response wait": 80 * time.Millisecond,
+		"more than it":              900 * time.Millisecond,
+		"three rounds":              30 * time.Second,
+	} {
+		for where, at := range map[string]func(*stalled) *atomic.Int64{
+			"while it waits":   func(s *stalled) *atomic.Int64 { return &s.waiting },
+			"before it judges": func(s *stalled) *atomic.Int64 { return &s.judging },
+		} {
+			t.Run(name+" "+where, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					f, socket := stalledFleet(t, 50*time.Millisecond)
+					f.at(10*time.Second + 40*time.Millisecond) // the answer is on its way
+					at(socket).Store(int64(stop))
+					f.status.rouse()
+					f.at(10*time.Second + stop + 500*time.Millisecond)
+					assert.Equal(t, "app1 RUNNING ONLINE", f.record(f.slaves[0]))
+					assert.Empty(t, f.happened())
+					assert.Empty(t, f.drops.All())
+				})
+			})
+		}
+	}
+}
+
+func TestRoundsThatThePauseOfTheManagerSkipsAreCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, socket := stalledFleet(t, 0)
+		f.at(15 * time.Second)
+		socket.waiting.Store(int64(30 * time.Second))
+		f.status.rouse()
+		f.at(51 * time.Second)
+		assert.Equal(t, []string{"0s START", "10s CHECK", "45s CHECK", "50s CHECK"}, f.inquiries(f.slaves[0]))
+		assert.Equal(t, map[string]uint64{slave.DropRound.String(): 2}, f.drops.All(), "those of 20s and 30s")
+	})
+}
+
+func TestSilenceIsFoundAlsoAfterThePauseOfTheManager(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, socket := stalledFleet(t, 0)
+		f.set(f.slaves[0], func(s *pretended) { s.silent = true })
+		f.at(10*time.Second + 40*time.Millisecond)
+		socket.waiting.Store(int64(500 * time.Millisecond))
+		f.status.rouse()
+		f.at(10*time.Second + 540*time.Millisecond)
+		assert.Equal(t, "app1 STOPPED ONLINE", f.record(f.slaves[0]), "nothing was lost: at once")
+	})
+}
+
+func TestNobodyIsJudgedForAnAnswerThatTheBufferHadNoRoomFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, socket := stalledFleet(t, 0)
+		f.set(f.slaves[0], func(s *pretended) { s.lose = 1 })
+		f.at(10*time.Second + 50*time.Millisecond)
+		socket.more.Store(3)
+		f.status.rouse()
+		f.at(11 * time.Second)
+		assert.Equal(t, "app1 RUNNING ONLINE", f.record(f.slaves[0]))
+		assert.Equal(t, []string{"10s CHECK", "10.1s CHECK"}, f.inquiries(f.slaves[0])[1:], "it is asked once more")
+		assert.EqualValues(t, 3, f.drops.Of(slave.DropOverflow))
+		f.set(f.slaves[0], func(s *pretended) { s.lose = 1 })
+		f.at(21 * time.Second)
+		assert.Equal(t, "app1 STOPPED ONLINE", f.record(f.slaves[0]), "but not for what was lost before")
+	})
+}
