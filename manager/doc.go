@@ -5,11 +5,12 @@
 //
 //   - status.go: StatusControl (110), steps 13–30: begins monitoring, judges answers and silence.
 //   - end.go: the end of monitoring, steps 25–27.
-//   - packets.go: its UDP end (140): sends what is due, reads what comes.
+//   - packets.go: its UDP end (140), in batches: reads all that has come, then sends what is due.
 //   - monitor.go: one slave's monitor (15, 16, 18–24, 28–30), pure: it takes the time and says what is to be done.
-//   - schedule.go: which monitor is due next.
+//   - schedule.go: which monitor is due next: a ring of ticks. hosts.go: which monitor is whose.
 //   - management.go: one slave's management process (17): the update of fields 132 and 133; the events, told in their order.
 //   - reload.go: another server definition (SIGHUP): slaves that stay, appear and go; who has which record and address.
+//   - addresses.go: from where slaves may come.
 //   - execution.go: ExecutionControl (120), steps 50–60 and 62: the check (54), one order for each target, the outcome.
 //   - order.go: one order on its TCP connection (55–57, 62).
 //   - responses.go: the XR that a slave delivers by itself, and the receipt of every XR.
@@ -17,11 +18,12 @@
 //     the history, and orders that are given up. restore.go: the same as an earlier daemon left it.
 //   - journal.go: the orders without an outcome, on disk.
 //   - resolve.go: names in slaves' addresses. sayonce.go: log lines about a host that are not repeated.
-//   - redefine.go: what the operator and a reload change. server.go: Server, which puts all of this together; the manager's own record is served by a slave.ExecutionControl.
+//   - redefine.go: what the operator and a reload change. server.go: Server, which puts all of this together; the manager's own
+//     record is served by a slave.ExecutionControl.
 //
-// Who owns what: Server.Run owns the goroutines and ends after them: one that inquires, one that reads answers, one for each
-// connection. There is none for a slave. StatusControl has one mutex over all monitors, and holds it while it writes a
-// record, so that the file and the monitors never disagree; SetSlaves alone changes which monitors there are; no system call on a socket is made under it. Each target has a mutex of
-// its own, held while an outcome is written to the history; the mutex of StatusControl may be taken under it, not the other way
-// round.
+// Who owns what: Server.Run owns the goroutines and ends after them: one that inquires and reads answers, so that all that has come is
+// read before anyone is judged, and one for each connection. There is none for a slave, and no timer. StatusControl has one mutex
+// over all monitors, and holds it while it writes a record, so that the file and the monitors never disagree; SetSlaves alone changes
+// which monitors there are; no system call on a socket is made under it. Each target has a mutex of its own, held while an outcome
+// is written to the history; the mutex of StatusControl may be taken under it, not the other way round.
 package manager

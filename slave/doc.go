@@ -14,7 +14,7 @@
 //   - memory.go: Memory, field 133 as it is remembered within one boot of the machine.
 //   - process.go: Process, one process definition (file 90). pattern.go: host patterns and ranges.
 //   - outcome.go: Outcome and Result, and how they stand in XR. mark.go: who asked for a run, at the end of the text of its XR.
-//   - endpoint.go: the UDP end and the sockets (240). orders.go: the TCP end, one goroutine for each connection.
+//   - endpoint.go: the UDP end and the sockets (240); package datagram beneath reads and writes in batches. orders.go: the TCP end, one goroutine for each connection.
 //   - address.go: the address of a peer as the definition gives it. drops.go: what is dropped, counted by reason.
 //   - serve.go: services that run until one end. server.go: Server, which puts all of this together.
 //   - simulation.go: many slaves on one socket that only pretend.
