@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -107,7 +108,9 @@ func (r *reader) file(top *table) {
 	r.matches, r.processes = map[string]bool{}, map[string]*known{}
 	r.manager(top)
 	standard := r.monitor(top)
-	for _, t := range top.tables("slave") {
+	slaves := top.tables("slave")
+	r.def.Slaves, r.def.Groups = slices.Grow(r.def.Slaves, len(slaves)), slices.Grow(r.def.Groups, len(slaves))
+	for _, t := range slaves {
 		r.slave(t, standard)
 	}
 	for _, t := range top.tables("process") {

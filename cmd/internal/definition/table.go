@@ -240,6 +240,7 @@ func (t *table) tables(key string) []*table {
 	var found []*table
 	switch values := t.values[key].(type) {
 	case []map[string]any:
+		found = make([]*table, 0, len(values))
 		for i, v := range values {
 			found = append(found, t.inside(key, v, at.item(i)))
 		}
