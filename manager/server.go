@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
-	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -129,7 +128,6 @@ func (s *Server) Run(ctx context.Context) error {
 	default:
 		return err
 	}
-	debug.FreeOSMemory() // the start needs several times what is kept
 	if s.cfg.Begun != nil {
 		s.cfg.Begun()
 	}
