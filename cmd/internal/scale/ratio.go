@@ -116,13 +116,18 @@ func measureBare(ctx context.Context, o *options, kind string) (speed, error) {
 	return s, nil
 }
 
+// measurePoll has more inquiries be due than there can be.
 func measurePoll(ctx context.Context, o *options, n int) (speed, error) {
+	return measurePollEvery(ctx, o, n, time.Duration(n)*time.Second/demand)
+}
+
+func measurePollEvery(ctx context.Context, o *options, n int, interval time.Duration) (speed, error) {
 	simulation, err := start(ctx, "simulation", strconv.Itoa(n))
 	if err != nil {
 		return speed{}, err
 	}
 	defer simulation.stop()
-	poll, err := start(ctx, "poll", strconv.Itoa(n), simulation.address, (time.Duration(n) * time.Second / demand).String())
+	poll, err := start(ctx, "poll", strconv.Itoa(n), simulation.address, interval.String())
 	if err != nil {
 		return speed{}, err
 	}

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// TestMain is a child where the test binary is started as one.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 2 && os.Args[1] == "-role" {
+		if serveRole(os.Args[2], os.Args[3:]) != nil {
+			os.Exit(1)
+		}
+		return
+	}
+	os.Exit(m.Run())
+}
+
+func TestBareLoopAndPollAreMeasuredInProcessesOfTheirOwn(t *testing.T) {
+	o := &options{window: 100 * time.Millisecond}
+	for _, kind := range []string{"", "-single"} {
+		s, err := measureBare(t.Context(), o, kind)
+		require.NoError(t, err)
+		assert.Greater(t, s.perSecond, 1000.0)
+		assert.Positive(t, s.cost)
+		assert.Zero(t, s.lost)
+	}
+	s, err := measurePoll(t.Context(), o, 500)
+	require.NoError(t, err)
+	assert.Greater(t, s.perSecond, 1000.0)
+	assert.Less(t, s.mallocs, 1.0)
+	assert.Positive(t, s.heap)
+}
+
+func TestAPollThatIsNotAtItsLimitIsNoMeasurement(t *testing.T) {
+	_, err := measurePollEvery(t.Context(), &options{window: 20 * time.Millisecond}, 10, time.Hour)
+	assert.ErrorContains(t, err, "it skipped no round")
+}
+
+func TestAChildThatCannotServeIsAnError(t *testing.T) {
+	_, err := start(t.Context(), "nobody")
+	assert.ErrorContains(t, err, "answer of nobody: EOF")
+}
+
+func TestUsageOfAProcessIsThatOfThisOne(t *testing.T) {
+	begun := ownUsage(false)
+	for until := time.Now().Add(200 * time.Millisecond); time.Now().Before(until); {
+	}
+	own := ownUsage(true)
+	proc, err := usageOf(os.Getpid())
+	require.NoError(t, err)
+	assert.Greater(t, own.CPU-begun.CPU, 50*time.Millisecond)
+	assert.InDelta(t, own.CPU.Seconds(), proc.CPU.Seconds(), 0.5)
+	assert.InEpsilon(t, own.Resident, proc.Resident, 0.5)
+	assert.Greater(t, own.Heap, uint64(1000))
+	_, err = usageOf(-1)
+	assert.ErrorIs(t, err, os.ErrNotExist)
+}
+
+func TestWhatDoesNotHoldIsSaid(t *testing.T) {
+	var all claims
+	var out bytes.Buffer
+	all.add(true, "the first", "1", "at most 2")
+	assert.True(t, all.print(&out))
+	all.add(false, "the second", "3", "at most 2")
+	assert.False(t, all.print(&out))
+	assert.Regexp(t, `the first +1 +at most 2 +holds\nthe second +3 +at most 2 +DOES NOT HOLD\n$`, out.String())
+}
+
+func TestALogIsReadForWhoIsStoppedAndItsEnd(t *testing.T) {
+	var j journal
+	j.follow(strings.NewReader(`{"time":"2026-11-22T10:43:05.5Z","msg":"ready","host":"mgr01"}
+{"time":"2026-11-22T10:43:06Z","msg":"sim1 RUNNING","host":"sim1"}
+no JSON
+{"time":"2026-11-22T10:43:07Z","msg":"sim2 STOPPED","host":"sim2"}
+`))
+	assert.Equal(t, time.Date(2026, 11, 22, 10, 43, 5, 5e8, time.UTC), j.readyAt())
+	assert.Equal(t, []judgement{{"sim2", time.Date(2026, 11, 22, 10, 43, 7, 0, time.UTC)}}, j.takeStopped())
+	assert.Empty(t, j.takeStopped())
+	assert.Equal(t, 3, len(strings.Split(j.said(), "\n")))
+	assert.NotContains(t, j.said(), "RUNNING")
+}
