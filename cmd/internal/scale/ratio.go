@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strconv"
@@ -11,80 +12,134 @@ import (
 )
 
 const (
-	leastOfBare  = 0.75 // of the bare loop's round trips a second
-	mostOfSmall  = 1.3  // of the cost of a slave of the smallest poll
-	allRunning   = 30 * time.Second
-	askedOnceFor = 100 * time.Microsecond // of a poll's first round, for each slave
+	leastOfBare  = 0.75                  // of the bare loop's round trips a second
+	mostOfSmall  = 1.3                   // of the cost of a slave of the smallest poll
+	mostMallocs  = 0.01                  // for a round trip: none for a datagram, a few for a wait
+	askedOnceFor = 25 * time.Microsecond // of a poll's first round, for each slave
 )
 
 // speed is one measurement.
 type speed struct {
 	perSecond float64
+	ofLimit   float64       // of the bare loop's round trips a second, measured right before
 	cost      time.Duration // CPU of the asking side for each round trip
 	mallocs   float64       // for each round trip
 	heap      float64       // bytes for each slave
 	lost      uint64
 }
 
-// measureRatios prints what a poll of so many slaves costs beside the bare loop, each time in turn, and of each the median.
+// sizes are the numbers of slaves that are polled.
+var sizes = []int{1000, 10_000, 100_000}
+
+// measureRatios prints what a poll of so many slaves costs beside the bare loop, and of each the median.
 func measureRatios(ctx context.Context, o *options, must *claims) error {
-	sizes := []int{1000, 10_000, 100_000}
-	var batched, single []speed
-	polls := map[int][]speed{}
+	var all ratios
 	for round := range o.rounds {
 		fmt.Fprintf(os.Stderr, "round %d of %d\n", round+1, o.rounds)
-		s, err := measureBare(ctx, o, "-single")
+		if err := all.measure(ctx, o); err != nil {
+			return err
+		}
+	}
+	all.print(os.Stdout)
+	all.claim(must)
+	return nil
+}
+
+// ratios are the measurements of all rounds.
+type ratios struct {
+	batched, single []speed
+	polls           [][]speed // by the index of sizes
+}
+
+// measure makes one round. What the machine does beside it changes from second to second: each is held against the bare loop right
+// before it.
+func (r *ratios) measure(ctx context.Context, o *options) error {
+	r.polls = slices.Grow(r.polls, len(sizes))[:len(sizes)]
+	for i := -1; i < len(sizes); i++ {
+		limit, err := measureBare(ctx, o, "")
 		if err != nil {
 			return err
 		}
-		single = append(single, s)
-		for _, n := range sizes {
-			if s, err = measureBare(ctx, o, ""); err != nil { // the limit right beside each poll
-				return err
-			}
-			batched = append(batched, s)
-			if s, err = measurePoll(ctx, o, n); err != nil {
-				return err
-			}
-			polls[n] = append(polls[n], s)
+		limit.ofLimit = 1
+		r.batched = append(r.batched, limit)
+		var s speed
+		into, name := &r.single, singleName
+		if i < 0 {
+			s, err = measureBare(ctx, o, "-single")
+		} else {
+			into, name = &r.polls[i], pollName(i)
+			s, err = measurePoll(ctx, o, sizes[i])
 		}
-	}
-	bare := medianOf(batched)
-	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(table, "\tround trips/s\tof the limit\tCPU each\tallocations each\tbytes a slave\tlost\t")
-	row := func(name string, s speed) {
-		heap := ""
-		if s.heap > 0 {
-			heap = fmt.Sprintf("%.0f", s.heap)
+		if err != nil {
+			return err
 		}
-		fmt.Fprintf(table, "%s\t%.0f\t%.2f\t%.2f µs\t%.4f\t%s\t%d\t\n", name, s.perSecond, s.perSecond/bare.perSecond,
-			float64(s.cost)/1e3, s.mallocs, heap, s.lost)
-	}
-	row("bare loop, batches (the limit)", bare)
-	row("bare loop, one call each", medianOf(single))
-	for _, n := range sizes {
-		row(fmt.Sprintf("poll of %d slaves", n), medianOf(polls[n]))
-	}
-	table.Flush()
-	for _, n := range sizes {
-		ratio := medianOf(polls[n]).perSecond / bare.perSecond
-		must.add(ratio >= leastOfBare, fmt.Sprintf("round trips a second of a poll of %d, of the bare loop's", n), fmt.Sprintf("%.2f", ratio),
-			fmt.Sprintf("at least %.2f", leastOfBare))
-	}
-	small, large := medianOf(polls[sizes[0]]).cost, medianOf(polls[sizes[len(sizes)-1]]).cost
-	ratio := float64(large) / float64(small)
-	must.add(ratio <= mostOfSmall, "cost of a round trip at 100000 slaves, of that at 1000", fmt.Sprintf("%.2f", ratio),
-		fmt.Sprintf("at most %.1f", mostOfSmall))
-	for _, n := range sizes {
-		mallocs := medianOf(polls[n]).mallocs
-		must.add(mallocs < 0.01, fmt.Sprintf("allocations for a round trip at %d slaves", n), fmt.Sprintf("%.4f", mallocs), "less than 0.01")
+		s.ofLimit = s.perSecond / limit.perSecond
+		*into = append(*into, s)
+		fmt.Fprintf(os.Stderr, "%s: %.0f round trips/s, %.2f of %.0f\n", name, s.perSecond, s.ofLimit, limit.perSecond)
 	}
 	return nil
 }
 
+const (
+	batchedName = "bare loop, batches (the limit)"
+	singleName  = "bare loop, one call each"
+)
+
+func pollName(i int) string { return fmt.Sprintf("poll of %d slaves", sizes[i]) }
+
+func (r *ratios) print(to io.Writer) {
+	table := tabwriter.NewWriter(to, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(table, "\tround trips/s\tof the limit\tCPU each\tallocations each\tbytes a slave\tlost\t")
+	row := func(name string, all []speed) {
+		s := medianOf(all)
+		heap := ""
+		if s.heap > 0 {
+			heap = fmt.Sprintf("%.0f", s.heap)
+		}
+		fmt.Fprintf(table, "%s\t%.0f\t%.2f\t%.2f µs\t%.4f\t%s\t%d\t\n", name, s.perSecond, s.ofLimit, float64(s.cost)/1e3, s.mallocs,
+			heap, s.lost)
+	}
+	row(batchedName, r.batched)
+	row(singleName, r.single)
+	for i, all := range r.polls {
+		row(pollName(i), all)
+	}
+	table.Flush()
+}
+
+// claim says what must hold of them.
+func (r *ratios) claim(must *claims) {
+	for i, all := range r.polls {
+		s := medianOf(all)
+		must.add(s.ofLimit >= leastOfBare, pollName(i)+": round trips a second, of the bare loop's", fmt.Sprintf("%.2f", s.ofLimit),
+			fmt.Sprintf("at least %.2f", leastOfBare))
+		must.add(s.mallocs < mostMallocs, pollName(i)+": allocations for a round trip", fmt.Sprintf("%.4f", s.mallocs),
+			fmt.Sprintf("less than %v", mostMallocs))
+	}
+	last := len(sizes) - 1
+	ratio := float64(medianOf(r.polls[last]).cost) / float64(medianOf(r.polls[0]).cost)
+	must.add(ratio <= mostOfSmall, fmt.Sprintf("cost of a slave of %d, of one of %d", sizes[last], sizes[0]), fmt.Sprintf("%.2f", ratio),
+		fmt.Sprintf("at most %.1f", mostOfSmall))
+}
+
+// medianOf has the median of each figure for itself.
 func medianOf(all []speed) speed {
-	sorted := slices.SortedFunc(slices.Values(all), func(a, b speed) int { return int(a.perSecond - b.perSecond) })
-	return sorted[len(sorted)/2]
+	middle := func(of func(speed) float64) float64 {
+		values := make([]float64, len(all))
+		for i := range all {
+			values[i] = of(all[i])
+		}
+		slices.Sort(values)
+		return values[len(values)/2]
+	}
+	return speed{
+		perSecond: middle(func(s speed) float64 { return s.perSecond }),
+		ofLimit:   middle(func(s speed) float64 { return s.ofLimit }),
+		cost:      time.Duration(middle(func(s speed) float64 { return float64(s.cost) })),
+		mallocs:   middle(func(s speed) float64 { return s.mallocs }),
+		heap:      middle(func(s speed) float64 { return s.heap }),
+		lost:      uint64(middle(func(s speed) float64 { return float64(s.lost) })),
+	}
 }
 
 func measureBare(ctx context.Context, o *options, kind string) (speed, error) {
@@ -132,7 +187,7 @@ func measurePollEvery(ctx context.Context, o *options, n int, interval time.Dura
 		return speed{}, err
 	}
 	defer poll.stop()
-	if err := sleep(ctx, o.window/4+time.Duration(n)*askedOnceFor/4); err != nil { // everyone is RUNNING then
+	if err := sleep(ctx, o.window/4+time.Duration(n)*askedOnceFor); err != nil { // everyone is RUNNING then
 		return speed{}, err
 	}
 	var memory, from, to polled
