@@ -52,8 +52,16 @@ func openRecordsInBoot(dir, boot string, log *slog.Logger) (*Records, error) {
 	return r, nil
 }
 
+// KeepParent has a parent wait for the next run until Close, so that no order waits for one to be started.
+func (r *Records) KeepParent(log *slog.Logger) {
+	if err := r.Runs.KeepParent(); err != nil { // each run starts its own then
+		log.Warn("no parent waits for the next run", "error", err)
+	}
+}
+
 // Close closes the files. What stands in them stays.
 func (r *Records) Close() error {
+	r.Runs.DismissParent()
 	if err := errors.Join(r.History.Close(), r.Memory.Close()); err != nil {
 		return fmt.Errorf("close the records: %w", err)
 	}

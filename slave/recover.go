@@ -2,6 +2,7 @@ package slave
 
 import (
 	"fmt"
+	"iter"
 	"slices"
 	"time"
 
@@ -45,7 +46,7 @@ func (e *ExecutionControl) recover(r *runs.Run) *execution {
 	record := r.Record()
 	x := newExecution(r)
 	x.recovered = true
-	x.launched = x.Simple && record.Filed == string(Launched)
+	x.launched = x.Simple && (record.Filed == string(Launched) || e.wasUp(x))
 	if record.Filed != "" && !x.launched {
 		return nil
 	}
@@ -54,19 +55,50 @@ func (e *ExecutionControl) recover(r *runs.Run) *execution {
 	return x
 }
 
-// isFiled says whether an earlier daemon has written the result to the history and could not note it. Of one run there are no two
-// results with the same outcome, and those of the runs before it stand before its intent.
-func (e *ExecutionControl) isFiled(x *execution, r *Result) bool {
-	if !x.recovered {
+// wasUp says whether the history has a process of type simple as up whose record lost that when the machine went down.
+func (e *ExecutionControl) wasUp(x *execution) bool {
+	record := x.Record()
+	if record.Boot == e.runs.Boot() || !record.Up.IsZero() || record.Filed != "" {
 		return false
 	}
-	for i, h := range e.history.Backwards() {
-		if i < x.History {
-			return false
-		}
-		if h.Host == e.host.String() && h.Process == x.Process.String() && h.Outcome == string(r.Outcome) && h.Trigger == x.Trigger {
+	for outcome := range e.filedBefore(x) {
+		if outcome == Launched {
 			return true
 		}
 	}
 	return false
 }
+
+// isFiled says whether an earlier daemon has written the result to the history and could not note it. Of one run there are no two
+// results with the same outcome, and those of the runs before it stand before its intent. A machine that went down may have lost
+// DONE of a run whose last result stands in the history: that one counts then.
+func (e *ExecutionControl) isFiled(x *execution, r *Result) bool {
+	if !x.recovered {
+		return false
+	}
+	for outcome := range e.filedBefore(x) {
+		if outcome == r.Outcome || x.Record().Boot != e.runs.Boot() && x.isLast(outcome) {
+			r.Outcome = outcome
+			return true
+		}
+	}
+	return false
+}
+
+// filedBefore gives the outcomes of the run that the history has, the newest first.
+func (e *ExecutionControl) filedBefore(x *execution) iter.Seq[Outcome] {
+	return func(yield func(Outcome) bool) {
+		for i, h := range e.history.Backwards() {
+			if i < x.History {
+				return
+			}
+			ofRun := h.Host == e.host.String() && h.Process == x.Process.String() && h.Trigger == x.Trigger
+			if ofRun && slices.Contains([]Outcome{Launched, Failed, Ended}, Outcome(h.Outcome)) && !yield(Outcome(h.Outcome)) {
+				return
+			}
+		}
+	}
+}
+
+// isLast says whether no result of the run comes after one with this outcome.
+func (x *execution) isLast(o Outcome) bool { return o != Launched || !x.Simple }

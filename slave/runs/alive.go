@@ -68,6 +68,9 @@ const tick = 10 * time.Millisecond
 // startTime is the start since the boot; it is never earlier than the process itself.
 func (i identity) startTime() time.Duration { return time.Duration(i.start+1) * tick }
 
+// ticks is a time since the boot as the starts of processes are given.
+func ticks(sinceBoot time.Duration) uint64 { return uint64(sinceBoot / tick) }
+
 // sinceBoot is the time since the boot, by the clock of the starts of processes.
 func sinceBoot() time.Duration {
 	var now unix.Timespec
@@ -110,16 +113,17 @@ func groupLives(group int) bool {
 	return anyProcess(func(s *stat) bool { return s.group == group })
 }
 
-// sessionLives says whether a process of the session that this process led still runs. The number of a session stays taken
-// until its last process has ended, so another start of the leader means that all of them have.
-func (i identity) sessionLives() bool {
+// sessionLives says whether a process of the session that this process led still runs, but for those that were started before
+// the given ticks since the boot. The number of a session stays taken until its last process has ended, so another start of the
+// leader means that all of them have.
+func (i identity) sessionLives(since uint64) bool {
 	if i.pid == 0 {
 		return false
 	}
 	if leader, err := identify(i.pid); err == nil && leader != i {
 		return false
 	}
-	return anyProcess(func(s *stat) bool { return s.session == i.pid })
+	return anyProcess(func(s *stat) bool { return s.session == i.pid && s.start >= since })
 }
 
 // lockRun marks a run as alive for as long as a copy of the descriptor is open anywhere: a lock on one byte, which goes to the

@@ -35,6 +35,8 @@ type Dir struct {
 	boot string
 	disk func(*os.File) disk
 
+	parents parents
+
 	sinceBoot func() time.Duration
 }
 

@@ -138,7 +138,7 @@ func (o *ordered) mayBecome() []int {
 		return []int{countNeverStarted}
 	case f.parent && f.step == "begun":
 		return []int{countNeverStarted}
-	case f.parent && f.step != "done":
+	case f.parent && f.step != "done" && f.step != "kept":
 		return []int{countUnknown}
 	}
 	return []int{byItself}

@@ -1,18 +1,14 @@
 package runs
 
 import (
-	"bufio"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // Command is what the parent of a run is to do.
@@ -26,28 +22,13 @@ type Command struct {
 	Simple     bool
 }
 
-// MaxCommand is the longest command in bytes as the parent reads it (JSON).
-const MaxCommand = 4 << 20
-
-// The descriptors of a parent, after its standard ones.
-const (
-	fdRecord = 3 + iota // the run's file, for STARTED, LEADER, UP and DONE
-	fdLock              // the lock of the run, for the process too
-	fdOutput            // the captured output
-	fdNotes             // notes for the daemon that launched it
-)
-
 // Notes of a parent, one line each.
 const (
 	noteChanged = "changed"
 	noteTrouble = "trouble: "
+	noteOver    = "over"  // as changed, and no more notes come of this run
+	noteFree    = "free " // and how many jobs it had: no more notes come of this run, and the parent takes the next one
 )
-
-// parentName is what a parent is called in the list of processes, before the process ID of the definition.
-const parentName = "renraku-run"
-
-// self is this very program, even where its file has been replaced or removed since its start.
-const self = "/proc/self/exe"
 
 // Errors of Launch.
 var (
@@ -56,18 +37,16 @@ var (
 	ErrNoParent  = errors.New("this program does not act as the parent of a run")
 )
 
-// Launch writes the intent and, once it is on disk, starts the parent of the run, which starts the process. On an error
+// Launch writes the intent and gives the run to a parent, which starts the process once the intent is on disk. On an error
 // nothing was started and no intent is left. Settled is the number of the last run of this process that the daemon knows to be
 // in the history; a run that is neither that one nor noted as filed is not overwritten (ErrUnsettled). The caller closes the run.
 func (d *Dir) Launch(intent Intent, c Command, settled uint64) (*Run, error) {
 	if !asked.Load() {
 		return nil, ErrNoParent
 	}
-	text, err := json.Marshal(c)
-	if err != nil {
+	if text, err := json.Marshal(c); err != nil {
 		return nil, err
-	}
-	if len(text) > MaxCommand {
+	} else if len(text) > MaxCommand {
 		return nil, ErrCommand
 	}
 	intent.Timeout, intent.Settle = c.Timeout, c.Settle
@@ -79,7 +58,7 @@ func (d *Dir) Launch(intent Intent, c Command, settled uint64) (*Run, error) {
 	if err := l.writeIntent(); err != nil {
 		return nil, fmt.Errorf("write the intent: %w", plain(err))
 	}
-	r, err := l.start(text)
+	r, err := l.start(&c)
 	if err != nil {
 		l.withdraw()
 		return nil, fmt.Errorf("start the parent of the run: %w", plain(err))
@@ -147,13 +126,10 @@ func (l *launch) openRecord() (*os.File, error) {
 	return f, nil
 }
 
-// writeIntent writes all lines of the file, so that no later one can want for space.
+// writeIntent writes all lines of the file, so that no later one can want for space. The death of the daemon does not take it back;
+// the parent has it on disk, with its own STARTED, before it runs anything.
 func (l *launch) writeIntent() error {
-	disk := l.dir.disk(l.record)
-	_, err := disk.WriteAt(intentFile(l.run, l.dir.boot, &l.intent), 0)
-	if err == nil {
-		err = disk.sync()
-	}
+	_, err := l.dir.disk(l.record).WriteAt(intentFile(l.run, l.dir.boot, &l.intent), 0)
 	if err == nil {
 		err = os.Rename(l.output.Name(), l.path+outputSuffix)
 	}
@@ -172,51 +148,39 @@ func (l *launch) withdraw() {
 	}
 }
 
-// start starts the parent and gives it the command.
-func (l *launch) start(command []byte) (*Run, error) {
+// start gives the run to the parent that waits, or to a new one. The one that waited may have been killed meanwhile: then it has
+// begun nothing.
+func (l *launch) start(c *Command) (*Run, error) {
 	at("intent")
-	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	job, err := json.Marshal(job{Process: l.intent.Process.String(), Run: l.run, Command: *c})
 	if err != nil {
 		return nil, err
 	}
-	defer null.Close()
-	commandOut, commandIn, err := os.Pipe()
-	if err != nil {
-		return nil, err
+	all := &l.dir.parents
+	for {
+		waiting := all.take()
+		link := waiting
+		if link == nil {
+			if link, err = startParent(all); err != nil {
+				return nil, err
+			}
+		}
+		at("launched")
+		r := l.newRun()
+		if err := link.give(r, job, l.record, l.lock, l.output); err == nil {
+			at("given")
+			l.record = nil
+			time.AfterFunc(replaceAfter, func() { all.refill() }) // without it, the next run starts its own
+			return r, nil
+		} else if waiting == nil {
+			return nil, err
+		}
 	}
-	defer commandOut.Close()
-	notesOut, notesIn, err := os.Pipe()
-	if err != nil {
-		commandIn.Close()
-		return nil, err
-	}
-	defer notesIn.Close()
-	parent, err := os.StartProcess(self, []string{parentName, l.intent.Process.String()}, &os.ProcAttr{
-		Dir:   "/",
-		Env:   append([]string{}, parentEnv...),
-		Files: []*os.File{commandOut, null, null, l.record, l.lock, l.output, notesIn},
-		Sys:   &syscall.SysProcAttr{Setsid: true},
-	})
-	if err != nil {
-		commandIn.Close()
-		notesOut.Close()
-		return nil, err
-	}
-	at("launched")
+}
+
+func (l *launch) newRun() *Run {
 	record, _ := parse(l.intent.Process, intentFile(l.run, l.dir.boot, &l.intent))
-	r := newRun(l.dir, l.record, record)
-	r.PID = parent.Pid
-	l.record = nil
-	go func() { // a command longer than a pipe takes must not wait under the caller's lock
-		defer commandIn.Close()
-		commandIn.Write(command)
-	}()
-	go func() {
-		r.follow(notesOut)
-		parent.Wait()
-		close(r.unwatched)
-	}()
-	return r, nil
+	return newRun(l.dir, l.record, record)
 }
 
 // close closes what did not become the run's. The lock lives on in the parent.
@@ -225,18 +189,6 @@ func (l *launch) close() {
 		if f != nil {
 			f.Close()
 		}
-	}
-}
-
-// follow takes the notes of the parent until its end.
-func (r *Run) follow(notes *os.File) {
-	defer notes.Close()
-	lines := bufio.NewScanner(notes)
-	for lines.Scan() {
-		if trouble, ok := strings.CutPrefix(lines.Text(), noteTrouble); ok {
-			r.setTrouble(trouble)
-		}
-		r.rouse()
 	}
 }
 
@@ -254,11 +206,3 @@ var parentEnv []string
 
 // at is called at each step, so that tests can end the daemon or the parent right there.
 var at = func(step string) {}
-
-// inherit gives the program that is started next a copy of the descriptor, at a number that programs do not use.
-func inherit(f *os.File) error {
-	_, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD, inheritedFrom)
-	return err
-}
-
-const inheritedFrom = 100

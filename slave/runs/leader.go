@@ -47,9 +47,11 @@ func startLeader(p *parent) (*leader, error) {
 		return nil, fmt.Errorf("make a pipe for its output: %w", err)
 	}
 	defer in.Close()
-	if err := inherit(p.lock); err != nil {
+	lock, err := inherited(p.lock)
+	if err != nil {
 		return nil, fmt.Errorf("hand the lock of the run down: %w", err)
 	}
+	defer unix.Close(lock)
 	l := &leader{started: time.Now(), output: p.output, exited: make(chan struct{}), drained: make(chan struct{})}
 	c := &p.command
 	l.pid, err = syscall.ForkExec(c.Argv[0], c.Argv, &syscall.ProcAttr{
@@ -64,7 +66,7 @@ func startLeader(p *parent) (*leader, error) {
 	}
 	at("forked")
 	if who, err := identify(l.pid); err == nil { // without it the lock and the session tell whether it lives
-		putLine(p.disk, identityLine(wordLeader, p.record.Run, l.started, who))
+		putLine(p.disk, identityLine(wordLeader, p.run, l.started, who))
 	}
 	at("named")
 	go func() {
@@ -153,6 +155,15 @@ func (l *leader) signalGroup(s syscall.Signal) { syscall.Kill(-l.pid, s) }
 // drain returns when nobody holds the output any more.
 func (l *leader) drain() { <-l.drained }
 
+func (l *leader) isDrained() bool {
+	select {
+	case <-l.drained:
+		return true
+	default:
+		return false
+	}
+}
+
 // normal says whether the process ended normally.
 func (l *leader) normal() bool {
 	return l.err == nil && l.timedOut == 0 && l.status.Exited() && l.status.ExitStatus() == 0
@@ -198,3 +209,10 @@ func startError(err error, c *Command) error {
 	}
 	return fmt.Errorf("cannot start %s: %w", c.Argv[0], err)
 }
+
+// inherited is a copy of the descriptor that the program that is started next inherits, at a number that programs do not use.
+func inherited(f *os.File) (int, error) {
+	return unix.FcntlInt(f.Fd(), unix.F_DUPFD, inheritedFrom)
+}
+
+const inheritedFrom = 100

@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -31,25 +30,12 @@ func led(t testing.TB, script string) *leader {
 	}
 	record := open(path)
 	p := &parent{file: record, disk: osDisk{record}, lock: open(path), command: Command{Argv: sh(script), Dir: "/", Env: []string{"PATH=/usr/bin:/bin"}}}
-	p.record.Run = 1
+	p.run = 1
 	p.output = &capture{file: open(filepath.Join(dir.path, "P.out")), run: 1}
 	l, err := startLeader(p)
 	require.NoError(t, err)
 	t.Cleanup(func() { l.signalGroup(syscall.SIGKILL) })
-	closeInherited(t, path)
 	return l
-}
-
-// closeInherited closes what startLeader left open for the process: a parent ends with it, and the tests go on.
-func closeInherited(t testing.TB, path string) {
-	entries, err := os.ReadDir("/proc/self/fd")
-	require.NoError(t, err)
-	for _, entry := range entries {
-		fd, _ := strconv.Atoi(entry.Name())
-		if to, _ := os.Readlink("/proc/self/fd/" + entry.Name()); fd >= inheritedFrom && to == path {
-			require.NoError(t, syscall.Close(fd))
-		}
-	}
 }
 
 func TestATimeoutIsNoNormalEndWhateverTheProcessMakesOfTERM(t *testing.T) {

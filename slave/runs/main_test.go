@@ -12,6 +12,7 @@ func TestMain(m *testing.M) {
 	if runs.IsParent() {
 		armParent()
 		spoilDisk()
+		noteSyncs()
 		os.Exit(runs.Parent())
 	}
 	switch os.Getenv(envMode) {

@@ -36,6 +36,55 @@ func spoilDisk() {
 	})
 }
 
+// envSyncs names a file in which a parent notes each wait of its for the disk.
+const envSyncs = "RENRAKU_TEST_SYNCS"
+
+// noteSyncs has this parent do so.
+func noteSyncs() {
+	path := os.Getenv(envSyncs)
+	if path == "" {
+		return
+	}
+	runs.SetParentDisk(func(word string, syncing bool) error {
+		if !syncing {
+			return nil
+		}
+		f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o640)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		_, err = f.WriteString(word + " ")
+		return err
+	})
+}
+
+// The intent goes to the disk with STARTED. The end of a run does not, where the history has it soon.
+func TestWhatAParentWaitsForTheDiskFor(t *testing.T) {
+	for name, filed := range map[string]bool{"STARTED ": true, "STARTED DONE ": false} {
+		dir := t.TempDir()
+		syncs := filepath.Join(dir, "syncs")
+		runs.SetParentEnv(envSyncs + "=" + syncs)
+		t.Cleanup(func() { runs.SetParentEnv() })
+		d, err := runs.Open(dir)
+		require.NoError(t, err)
+		id, err := telegram.NewProcessID("P")
+		require.NoError(t, err)
+		r, err := d.Launch(runs.Intent{Process: id, Time: time.Now(), Trigger: "ORDER"}, runs.Command{Argv: []string{"/bin/true"}, Dir: "/"}, 0)
+		require.NoError(t, err)
+		_, err = r.Await(t.Context(), false, func(text string) { t.Error(text) })
+		require.NoError(t, err)
+		if filed {
+			require.NoError(t, r.SetFiled("LAUNCHED"))
+		}
+		r.AwaitParent(t.Context())
+		require.NoError(t, r.Close())
+		b, err := os.ReadFile(syncs)
+		require.NoError(t, err)
+		assert.Equal(t, name, string(b))
+	}
+}
+
 // launchOn launches a program that leaves a file behind, with a parent whose disk has a fault, and gives how the run ended, what
 // its parent told meanwhile, and whether the program was run.
 func launchOn(t *testing.T, fault string, simple bool) (runs.State, runs.Record, []string, bool) {

@@ -62,6 +62,7 @@ var (
 
 	columnPID   = column{54, 10} // STARTED: of the parent, which is its session too; LEADER: of the process
 	columnStart = column{65, 20} // its start, in clock ticks since the boot (proc_pid_stat(5), field 22)
+	columnBegun = column{86, 20} // STARTED: when the line was written, likewise; blank where an older version wrote it
 
 	columnEnd  = column{54, 12} // DONE
 	columnText = column{67, TextLength}
@@ -115,6 +116,7 @@ type Record struct {
 
 	Started time.Time // line STARTED: zero where it is not there
 	parent  identity
+	begun   uint64    // ticks since the boot: what its session had before is an earlier run's
 	leader  identity  // line LEADER
 	Up      time.Time // line UP, of type simple: when it had settled
 	Done    time.Time // line DONE
@@ -191,6 +193,12 @@ func identityLine(w word, run uint64, at time.Time, who identity) []byte {
 	return b
 }
 
+func startedLine(run uint64, at time.Time, parent identity, begun uint64) []byte {
+	b := identityLine(wordStarted, run, at, parent)
+	columnBegun.put(b, strconv.FormatUint(begun, 10))
+	return b
+}
+
 // doneLine has text cut to its column.
 func doneLine(run uint64, at time.Time, end End, text string) []byte {
 	b := line(wordDone, run, at)
@@ -252,6 +260,7 @@ func parse(process telegram.ProcessID, b []byte) (r Record, ok bool) {
 	}
 	if b, at, ok := r.line(b, wordStarted); ok {
 		r.Started, r.parent = at, parseIdentity(b)
+		r.begun, _ = strconv.ParseUint(columnBegun.get(b), 10, 64) // 0: all of the session counts
 	}
 	if b, _, ok := r.line(b, wordLeader); ok {
 		r.leader = parseIdentity(b)

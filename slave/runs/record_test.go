@@ -28,7 +28,7 @@ func fullFile() []byte {
 	intent := fullIntent()
 	b := intentFile(42, someBoot, &intent)
 	for i, l := range [][]byte{
-		identityLine(wordStarted, 42, someTime.Add(time.Second), identity{4194304, 1 << 60}),
+		startedLine(42, someTime.Add(time.Second), identity{4194304, 1 << 60}, 987),
 		identityLine(wordLeader, 42, someTime.Add(2*time.Second), identity{12, 34}),
 		line(wordUp, 42, someTime.Add(3*time.Second)),
 		doneLine(42, someTime.Add(4*time.Second), Abnormal, "exit status 3: 業務を開始できません"),
@@ -41,7 +41,7 @@ func fullFile() []byte {
 
 func fullRecord() Record {
 	return Record{Run: 42, Boot: someBoot, Intent: fullIntent(),
-		Started: someTime.Add(time.Second), parent: identity{4194304, 1 << 60}, leader: identity{12, 34},
+		Started: someTime.Add(time.Second), parent: identity{4194304, 1 << 60}, begun: 987, leader: identity{12, 34},
 		Up: someTime.Add(3 * time.Second), Done: someTime.Add(4 * time.Second), End: Abnormal, Text: "exit status 3: 業務を開始できません", Filed: "ENDED"}
 }
 
@@ -52,7 +52,7 @@ func TestTheFileOfARunIsSixLines(t *testing.T) {
 	pad := func(s string, n int) string { return s + strings.Repeat(" ", n-len(s)) }
 	want := line("INTENT  "+run+"2026-11-22T10:43:05.123Z "+someBoot+" "+pad("simple", 8)+pad("MESSAGE", 8)+pad("BEFORE", 24)+
 		strings.Repeat("s", 24)+pad("AFTER", 24)+pad("FAILED", 24)+"000000001234 000604800000 000000001500") +
-		line("STARTED "+run+"2026-11-22T10:43:06.123Z "+pad("4194304", 11)+"1152921504606846976") +
+		line("STARTED "+run+"2026-11-22T10:43:06.123Z "+pad("4194304", 11)+pad("1152921504606846976", 21)+"987") +
 		line("LEADER  "+run+"2026-11-22T10:43:07.123Z "+pad("12", 11)+"34") +
 		line("UP      "+run+"2026-11-22T10:43:08.123Z") +
 		line("DONE    "+run+"2026-11-22T10:43:09.123Z "+pad("ABNORMAL", 13)+"exit status 3: 業務を開始できません") +
@@ -93,7 +93,7 @@ func TestALineThatIsTornOrOfAnotherRunCountsAsNotWritten(t *testing.T) {
 			want := fullRecord()
 			switch words[i] {
 			case wordStarted:
-				want.Started, want.parent = time.Time{}, identity{}
+				want.Started, want.parent, want.begun = time.Time{}, identity{}, 0
 			case wordLeader:
 				want.leader = identity{}
 			case wordUp:
@@ -179,7 +179,7 @@ func FuzzRecord(f *testing.F) {
 		again := intentFile(r.Run, r.Boot, &r.Intent)
 		put := func(i int, l []byte) { copy(again[i*LineLength:], l) }
 		if !r.Started.IsZero() {
-			put(1, identityLine(wordStarted, r.Run, r.Started, r.parent))
+			put(1, startedLine(r.Run, r.Started, r.parent, r.begun))
 		}
 		if r.leader != (identity{}) {
 			put(2, identityLine(wordLeader, r.Run, someTime, r.leader))

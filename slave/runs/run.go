@@ -42,10 +42,12 @@ type Run struct {
 
 	dir       *Dir
 	file      *os.File
+	link      *parentLink   // nil: an earlier daemon's parent
 	changed   chan struct{} // the parent has written something
 	unwatched chan struct{} // closed when no parent tells this daemon
 
 	mu      sync.Mutex
+	left    bool // the parent has done all for the run, and may live for others
 	record  Record
 	trouble string
 	orphan  orphan
@@ -173,14 +175,14 @@ func (r *Run) watched() bool {
 // is not named yet, the lock that it has from its parent tells, and the session that its parent led: a process may close
 // every descriptor, and none leaves its session unnoticed before its name is written.
 func (r *Run) lives() (bool, error) {
-	if r.record.parent.lives() || r.record.leader.lives() {
+	if !r.left && r.record.parent.lives() || r.record.leader.lives() {
 		return true, nil
 	}
 	if r.record.leader != (identity{}) {
 		return false, nil
 	}
 	locked, err := runLocked(r.file, r.record.Run)
-	return locked || r.record.parent.sessionLives(), err
+	return locked || r.record.parent.sessionLives(r.record.begun), err
 }
 
 // read takes the record from the file. Where it is no more the record of this run, somebody has removed it.
@@ -196,9 +198,17 @@ func (r *Run) read() error {
 	return nil
 }
 
-// SetFiled notes that the outcome stands in the history. It costs no wait for the disk: what the history has is looked up where
-// the note is lost.
+// SetFiled notes that the outcome stands in the history, on disk, and tells the parent. It costs no wait for the disk: what the
+// history has is looked up where the note is lost.
 func (r *Run) SetFiled(outcome string) error {
+	err := r.noteFiled(outcome)
+	if record := r.Record(); r.link != nil && r.watched() && record.settled() {
+		r.link.filed()
+	}
+	return err
+}
+
+func (r *Run) noteFiled(outcome string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.record.Filed = outcome
@@ -210,8 +220,16 @@ func (r *Run) SetFiled(outcome string) error {
 	return nil
 }
 
-// AwaitParent waits for the end of the parent that this daemon started, which keeps the output for as long as somebody holds
-// it open; it returns at once where an earlier daemon did, and where ctx ends.
+// released says that the parent has done all for the run.
+func (r *Run) released() {
+	r.mu.Lock()
+	r.left = true
+	r.mu.Unlock()
+	close(r.unwatched)
+}
+
+// AwaitParent waits until the parent that this daemon started has done all for the run, or has ended; it keeps the output for as
+// long as somebody holds it open. It returns at once where an earlier daemon did, and where ctx ends.
 func (r *Run) AwaitParent(ctx context.Context) {
 	select {
 	case <-r.unwatched:

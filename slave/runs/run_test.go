@@ -125,15 +125,15 @@ func TestTheSessionTellsOfAProcessThatIsNotNamed(t *testing.T) {
 	g.await(1)
 	parent := adopted(t, d).Record().parent
 	require.NotZero(t, parent)
-	assert.True(t, parent.sessionLives())
+	assert.True(t, parent.sessionLives(0))
 	require.NoError(t, unix.Kill(r.PID, unix.SIGKILL))
 	r.AwaitParent(context.Background())
 	assert.False(t, parent.lives())
-	assert.True(t, parent.sessionLives())
-	assert.False(t, identity{}.sessionLives())
+	assert.True(t, parent.sessionLives(0))
+	assert.False(t, identity{}.sessionLives(0))
 	assert.False(t, identity{parent.pid, parent.start + 1}.lives())
 	g.letGo(1)
-	require.Eventually(t, func() bool { return !parent.sessionLives() }, patience, time.Millisecond)
+	require.Eventually(t, func() bool { return !parent.sessionLives(0) }, patience, time.Millisecond)
 }
 
 func TestTheEndOfTheContextEndsTheWaitAndTheRunGoesOn(t *testing.T) {
@@ -222,9 +222,10 @@ func (d faultyDisk) sync() error {
 	return d.disk.sync()
 }
 
-func TestNothingIsLaunchedWithoutAnIntentOnDisk(t *testing.T) {
+// That it is on disk is for the parent to see to: TestAParentThatCannotWriteSTARTEDRunsNothing.
+func TestNothingIsLaunchedWithoutAnIntent(t *testing.T) {
 	for _, errno := range []unix.Errno{unix.ENOSPC, unix.EIO, unix.EDQUOT} {
-		for _, f := range []faultyDisk{{call: "write"}, {call: "write", wrote: 100}, {call: "write", wrote: FileLength}, {call: "sync"}} {
+		for _, f := range []faultyDisk{{call: "write"}, {call: "write", wrote: 100}, {call: "write", wrote: FileLength}} {
 			name := fmt.Sprintf("%v at %s after %d bytes", errno, f.call, f.wrote)
 			d := openDir(t)
 			dir, marks := filepath.Dir(d.path), filepath.Join(t.TempDir(), "marks")

@@ -96,6 +96,7 @@ func Open(o Options) (*Daemon, error) {
 		d.close()
 		return nil, err
 	}
+	d.records.KeepParent(o.Log)
 	return d, nil
 }
 
