@@ -110,6 +110,12 @@ func (g *gate) script() string {
 	return "echo >" + g.started.Name() + "; read x <" + g.pass.Name()
 }
 
+// trapped does at TERM what the script says, and stands at the gate until then. It waits for a child that does so: a shell that gets a
+// signal right before it reads itself looks at the signal only when it has read something.
+func trapped(script string, g *gate) string {
+	return "trap '" + script + "' TERM; (" + g.script() + ") & wait"
+}
+
 // await waits until n processes stand at the gate.
 func (g *gate) await(n int) {
 	g.t.Helper()

@@ -40,7 +40,7 @@ func led(t testing.TB, script string) *leader {
 
 func TestATimeoutIsNoNormalEndWhateverTheProcessMakesOfTERM(t *testing.T) {
 	g := newGate(t)
-	l := led(t, "trap 'echo stopped by TERM; exit 0' TERM; "+g.script())
+	l := led(t, trapped("echo stopped by TERM; exit 0", g))
 	g.await(1)
 	l.wait(time.Millisecond)
 	assert.False(t, l.normal())

@@ -123,7 +123,7 @@ func TestTheDaemonKeepsTheTimeoutOfAProcessWhoseParentWasKilled(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			g, told := newGate(t), fifo(t, "told")
 			d, clock := clocked(t)
-			r := launched(t, d, Command{Argv: sh("trap 'echo >" + told.Name() + "; exit 0' TERM; " + g.script()), Timeout: time.Hour})
+			r := launched(t, d, Command{Argv: sh(trapped("echo >"+told.Name()+"; exit 0", g)), Timeout: time.Hour})
 			g.await(1)
 			killParent(t, r)
 			if restarted {
