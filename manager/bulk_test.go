@@ -207,19 +207,19 @@ func TestServersThatDoNotAnswerAtAllHoldNoOtherUp(t *testing.T) {
 	const dead = 1000
 	hole, at := blackHole(t)
 	defer hole.Close()
-	c := &courier{dials: make(chan struct{}, maxDials), dialTo: (&net.Dialer{}).DialContext,
+	c := &courier{dials: newDials(), dialTo: (&net.Dialer{}).DialContext,
 		addresses: func(telegram.Host) *slave.Address { return address(t, at) }}
 	ctx, cancel := context.WithCancel(t.Context())
 	var all sync.WaitGroup
 	for i := range dead {
 		all.Go(func() {
-			_, err := c.dial(ctx, hostNumber(t, i))
+			_, _, err := c.dial(ctx, hostNumber(t, i))
 			assert.Error(t, err)
 		})
 	}
-	require.Eventually(t, func() bool { return len(c.dials) == maxDials }, patience, time.Millisecond)
+	require.Eventually(t, func() bool { return len(c.dials.making) == maxDials }, patience, time.Millisecond)
 	begun := time.Now()
-	c.place()()
+	c.dials.place()()
 	assert.Less(t, time.Since(begun), dialWait/2)
 	cancel()
 	all.Wait()

@@ -8,19 +8,14 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"sync"
 	"time"
 
 	"renraku/slave"
 	"renraku/telegram"
 )
 
-const (
-	maxDials     = 256                    // connections that are being made at once, but for slow ones
-	slowDial     = 100 * time.Millisecond // a connection that takes longer makes room for another
-	dialWait     = 5 * time.Second        // for a connection
-	responseMore = 10 * time.Second       // beyond the process's timeout, for the XR
-)
+// responseMore is how long the XR is waited for beyond the process's timeout.
+const responseMore = 10 * time.Second
 
 // notSent begins the text of the FAILED of an order that could not be noted and so was not sent; a slave's does not begin so.
 const notSent = "not sent: "
@@ -28,7 +23,7 @@ const notSent = "not sent: "
 // courier carries orders to slaves on TCP (55–57) and takes their responses (62).
 type courier struct {
 	dialTo    func(ctx context.Context, network, address string) (net.Conn, error)
-	dials     chan struct{}
+	dials     *dials
 	addresses func(telegram.Host) *slave.Address
 	targets   *targets
 	responses *responses
@@ -41,11 +36,12 @@ type courier struct {
 func (c *courier) order(ctx context.Context, e *entry, t target, trigger slave.Trigger, timeout time.Duration) (
 	r slave.Result, sent bool) {
 	nothing := slave.Result{Host: t.host, Process: t.process, Trigger: trigger}
-	conn, err := c.dial(ctx, t.host)
+	conn, leave, err := c.dial(ctx, t.host)
 	if err != nil {
 		nothing.Outcome, nothing.Text, nothing.Time = slave.Unreachable, plainNetworkError(err), now()
 		return nothing, false
 	}
+	defer leave()
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { conn.SetReadDeadline(time.Unix(1, 0)) })()
 	wait := timeout
@@ -110,31 +106,17 @@ func (c *courier) awaitResponse(conn net.Conn, s *sentOrder) (slave.Result, erro
 	}
 }
 
-func (c *courier) dial(ctx context.Context, host telegram.Host) (net.Conn, error) {
+// dial connects to the host; leave is for when the connection has been closed.
+func (c *courier) dial(ctx context.Context, host telegram.Host) (conn net.Conn, leave func(), err error) {
 	address := c.addresses(host)
 	if address == nil { // since the check
-		return nil, errors.New("the definition does not have the server any more")
+		return nil, nil, errors.New("the definition does not have the server any more")
 	}
 	to, ok := address.AddrPort()
 	if !ok {
-		return nil, fmt.Errorf("address %v is not resolved", address)
+		return nil, nil, fmt.Errorf("address %v is not resolved", address)
 	}
-	defer c.place()()
-	ctx, cancel := context.WithTimeout(ctx, dialWait)
-	defer cancel()
-	return c.dialTo(ctx, "tcp", to.String())
-}
-
-// place waits for a place among the connections that are being made, so that many at once do not overrun the peers; leave gives it
-// back. A server that does not answer at all keeps its place for a moment only: behind a thousand of them nobody would wait for long.
-func (c *courier) place() (leave func()) {
-	c.dials <- struct{}{}
-	once := sync.OnceFunc(func() { <-c.dials })
-	slow := time.AfterFunc(slowDial, once)
-	return func() {
-		slow.Stop()
-		once()
-	}
+	return c.dials.dial(ctx, to, c.dialTo)
 }
 
 // sendReceipt says that the manager has the response: XQ TAKEN of the same host and process.

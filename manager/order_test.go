@@ -201,7 +201,7 @@ func TestOrderWaitsForItsResponseAsLongAsTheProcessMayRunAndTenSecondsMore(t *te
 						dials++
 						return ours, nil
 					},
-					dials: make(chan struct{}, 1), addresses: f.status.addressOf,
+					dials: newDials(), addresses: f.status.addressOf,
 					targets: targets, responses: newResponses(targets, nil, &f.drops), more: responseMore, log: quiet(),
 				}
 				go func() {

@@ -71,7 +71,7 @@ func NewServer(cfg Config, file *contactfile.File, packets slave.PacketConn, lis
 	s.responses = newResponses(s.targets, cfg.Tell, &s.drops)
 	c := &courier{
 		dialTo:    (&net.Dialer{LocalAddr: slave.LocalAddr(listener.Addr()), Control: portAtConnect}).DialContext,
-		dials:     make(chan struct{}, maxDials),
+		dials:     newDials(),
 		addresses: s.status.addressOf,
 		targets:   s.targets,
 		responses: s.responses,
