@@ -12,7 +12,7 @@
 //   - reload.go: another server definition (SIGHUP): slaves that stay, appear and go; who has which record and address.
 //   - addresses.go: from where slaves may come.
 //   - execution.go: ExecutionControl (120), steps 50–60 and 62: the check (54), one order for each target, the outcome.
-//   - order.go: one order on its TCP connection (55–57, 62).
+//   - order.go: one order on its TCP connection (55–57, 62). dial.go: how many connections there are at once.
 //   - responses.go: the XR that a slave delivers by itself, and the receipt of every XR.
 //   - targets.go: what is known of the orders for each target: the one in progress, the last response; each outcome on its way to
 //     the history, and orders that are given up. restore.go: the same as an earlier daemon left it.
