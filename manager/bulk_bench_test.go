@@ -172,3 +172,13 @@ func (o *bareOrders) one() {
 	io.ReadFull(conn, response[:])
 	conn.Write(order[:])
 }
+
+func inBenchmark(b *testing.B, service func(context.Context) error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- service(ctx) }()
+	b.Cleanup(func() {
+		cancel()
+		require.NoError(b, <-done)
+	})
+}
