@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"renraku/slave"
+	"renraku/slave/datagram"
 )
 
 // simulatedPrefix begins the names of the simulated slaves.
@@ -23,11 +24,7 @@ func serveSimulation(slaves string) error {
 	if err != nil {
 		return err
 	}
-	packets, err := listen()
-	if err != nil {
-		return err
-	}
-	listener, err := net.Listen("tcp", packets.LocalAddr().String())
+	packets, listener, err := listenBoth()
 	if err != nil {
 		return err
 	}
@@ -51,4 +48,21 @@ func serveSimulation(slaves string) error {
 		}
 		return nil, fmt.Errorf("%q is no question", question)
 	})
+}
+
+// listenAttempts is how many ports are tried that may be free for UDP and not for TCP.
+const listenAttempts = 20
+
+// listenBoth opens one port for both.
+func listenBoth() (packets *datagram.Conn, listener net.Listener, err error) {
+	for range listenAttempts {
+		if packets, err = listen(); err != nil {
+			return nil, nil, err
+		}
+		if listener, err = net.Listen("tcp", packets.LocalAddr().String()); err == nil {
+			return packets, listener, nil
+		}
+		packets.Close()
+	}
+	return nil, nil, err
 }
