@@ -24,11 +24,17 @@ func main() {
 	if runs.IsParent() {
 		os.Exit(runs.Parent())
 	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
 	if err := command().Execute(); err != nil {
 		fmt.Fprintln(os.Stderr, exit.Lines("renrakud", err))
 		os.Exit(exit.Status(err))
 	}
 }
+
+// gcPercent is the room for garbage, in percent of what is kept: a daemon keeps much, of every slave, and makes little.
+const gcPercent = 50
 
 type flags struct {
 	config, host, dir, logFormat string

@@ -38,8 +38,8 @@ func main() {
 	var o options
 	role := flag.String("role", "", "the `process` of a measurement that this one is; it is set by the program itself")
 	flag.StringVar(&o.part, "part", "", "only this `part`: ratio or hold")
-	flag.IntVar(&o.rounds, "rounds", 5, "the `number` of times that each ratio is measured")
-	flag.DurationVar(&o.window, "window", 2*time.Second, "the `time` of one measurement of a ratio")
+	flag.IntVar(&o.rounds, "rounds", 9, "the `number` of times that each ratio is measured")
+	flag.DurationVar(&o.window, "window", time.Second, "the `time` of one measurement of a ratio")
 	flag.IntVar(&o.slaves, "slaves", 100_000, "the `number` of slaves that are held")
 	flag.DurationVar(&o.hold, "hold", time.Minute, "the `time` for which they are held")
 	flag.DurationVar(&o.pause, "pause", 30*time.Second, "the `time` for which the manager is stopped")
