@@ -149,6 +149,7 @@ func (b *bulkSlaves) answerOrder(ctx context.Context, conn net.Conn, _ netip.Add
 }
 
 func TestBulkOrderOfAThousandGivesEachServersRowInTime(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	const n = 1000
 	const timeout, more = time.Second, dialWait
 	b, slaves := newBulkSlaves(t, n)
