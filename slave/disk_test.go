@@ -58,6 +58,7 @@ func TestASlaveStartedOnAFullDiskBeginsOnceThereIsRoom(t *testing.T) {
 	fill()
 	r.serve(records, file, log, []Process{p})
 	r.run()
+	r.receive() // it says by itself that it is there
 	assert.Equal(t, sr("app01", 0x0010, "NOT-STARTED", ""), r.ask(sq("app01", 0x0001)), "status is served")
 	result, err := r.Execute(t.Context(), byOperator("ONLINE"))
 	require.NoError(t, err)
@@ -66,7 +67,7 @@ func TestASlaveStartedOnAFullDiskBeginsOnceThereIsRoom(t *testing.T) {
 	assert.Zero(t, ran())
 	free()
 	require.Eventually(t, func() bool { // the system may count the room a moment later
-		r.ask(sq("app01", 0x0001))
+		r.ask(sq("app01", 0x0001)) // all that there is to say is said before the answer
 		return contents(t, filepath.Join(dir, "contact.dat")) != ""
 	}, patience, pollOften)
 	result, err = r.Execute(t.Context(), byOperator("ONLINE"))
