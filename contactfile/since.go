@@ -16,8 +16,10 @@ func timeIn(s string) (time.Time, bool) {
 		return time.Time{}, false
 	}
 	days := yearStart(year) + monthStart(year, month) + day - 1 - yearStart(1970)
-	return time.Unix(int64(((days*24+hour)*60+minute)*60+second), 0).UTC(), true
+	return time.Unix(int64(days)*secondsPerDay+int64((hour*60+minute)*60+second), 0).UTC(), true // more than an int of 32 bits holds
 }
+
+const secondsPerDay = 24 * 60 * 60
 
 // number is that of two digits. Where there are others it is negative, and so is what it is added to.
 func number(tens, units byte) int {
