@@ -1,6 +1,8 @@
 package manager
 
 import (
+	"maps"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -90,6 +92,40 @@ func TestRoundsThatThePauseOfTheManagerSkipsAreCounted(t *testing.T) {
 		assert.Equal(t, []string{"0s START", "10s CHECK", "45s CHECK", "50s CHECK"}, f.inquiries(f.slaves[0]))
 		assert.Equal(t, map[string]uint64{slave.DropRound.String(): 2}, f.drops.All(), "those of 20s and 30s")
 	})
+}
+
+func TestManyThatAreDueAtOnceAreAskedInBurstsThatABufferHolds(t *testing.T) {
+	for name, silent := range map[string]bool{"they answer": false, "they do not": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var socket *stalled
+				f := newFleet(t, plan{slaves: 3000, shared: true, interval: 10 * time.Second, timeout: time.Second,
+					socket: func(s *slavetest.Socket) slave.PacketConn {
+						socket = &stalled{Socket: s}
+						return socket
+					}})
+				f.begin()
+				f.at(15 * time.Second)
+				for _, s := range f.slaves {
+					s.latency, s.silent = 100*time.Microsecond, silent
+					f.forget(s)
+				}
+				socket.waiting.Store(int64(30 * time.Second))
+				f.status.rouse()
+				f.at(45*time.Second + 20*time.Millisecond)
+				asked := map[time.Duration]int{}
+				for _, s := range f.slaves {
+					require.NotEmpty(t, s.inquired)
+					asked[s.inquired[0].at]++
+				}
+				if silent {
+					assert.LessOrEqual(t, slices.Max(slices.Collect(maps.Values(asked))), maxBurst)
+				} else {
+					assert.LessOrEqual(t, asked[45*time.Second], maxBurst, "before the first answers")
+				}
+			})
+		})
+	}
 }
 
 func TestSilenceIsFoundAlsoAfterThePauseOfTheManager(t *testing.T) {

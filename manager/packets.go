@@ -14,6 +14,7 @@ const (
 	maxJudged  = 64                // slaves found silent under the lock before inquiries are sent and events are told
 	maxBacklog = 1024              // batches read before inquiries are sent: more than a socket's buffer holds
 	busy       = datagram.Size / 2 // answers at once from which on the next are waited for by the tick
+	maxBurst   = 512               // inquiries without an answer until some are waited for, a tick at most: a default buffer holds so many
 )
 
 // Serve inquires and takes answers until ctx ends; the error is the socket's. It is called once. One goroutine does both, so
@@ -23,7 +24,7 @@ func (s *StatusControl) Serve(ctx context.Context) error {
 	defer context.AfterFunc(ctx, s.packets.Wake)()
 	unsent := s.unsent // made to a value once
 	in, out, losses := slave.NewBatch(), slave.NewBatch(), slave.NewLosses(s.packets, s.drops)
-	for ctx.Err() == nil {
+	for burst := 0; ctx.Err() == nil; {
 		read := time.Now()
 		taken, err := s.takeBacklog(ctx, in)
 		if err != nil {
@@ -35,14 +36,22 @@ func (s *StatusControl) Serve(ctx context.Context) error {
 		out.Reset()
 		next, more := s.turn(read, out)
 		s.packets.Send(out, unsent) // (18)
+		burst = max(burst-taken, 0) + out.Len()
 		switch {
+		case more && burst < maxBurst:
+			continue
 		case more:
+			next = time.Now().Add(tickLength)
 		case taken >= busy:
 			time.Sleep(tickLength)
-		default:
-			if err := s.await(ctx, in, next); err != nil {
-				return err
-			}
+			burst = 0
+			continue
+		}
+		if taken, err = s.await(ctx, in, next); err != nil {
+			return err
+		}
+		if burst -= taken; taken == 0 { // whoever was asked does not answer soon
+			burst = 0
 		}
 	}
 	return nil
@@ -73,13 +82,13 @@ func (s *StatusControl) noteLoss() {
 // past has nobody wait.
 var past = time.Unix(1, 0)
 
-// await waits for the next answers, until the next inquiry is due (zero: none is).
-func (s *StatusControl) await(ctx context.Context, in *datagram.Batch, next time.Time) error {
+// await waits for the next answers, until the next inquiry is due (zero: none is), and says how many datagrams came.
+func (s *StatusControl) await(ctx context.Context, in *datagram.Batch, next time.Time) (taken int, err error) {
 	if err := slave.Receive(ctx, s.packets, in, next, s.log); err != nil {
-		return err
+		return 0, err
 	}
 	s.take(in)
-	return nil
+	return in.Len(), nil
 }
 
 func (s *StatusControl) unsent(inquiry []byte, to netip.AddrPort, err error) {

@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	outstanding = 1000        // round trips of the bare loop at once, like those of the smallest poll
+	outstanding = 512         // round trips of the bare loop at once, as status control has them
 	lostWait    = time.Second // until what has no answer is lost
 	bufferSize  = 256 << 20   // of each socket, so that the slower side loses nothing
 	loopback    = "127.0.0.1:0"

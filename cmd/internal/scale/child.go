@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 )
 
@@ -24,12 +25,12 @@ type child struct {
 }
 
 // start starts a child, and waits until it serves.
-func start(ctx context.Context, role string, args ...string) (*child, error) {
+func start(ctx context.Context, cpu int, role string, args ...string) (*child, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	c := &child{role: role, command: exec.CommandContext(ctx, self, append([]string{"-role", role}, args...)...)}
+	c := &child{role: role, command: exec.CommandContext(ctx, self, append([]string{"-role", role, "-cpu", strconv.Itoa(cpu)}, args...)...)}
 	c.command.Stderr = os.Stderr
 	if c.in, err = c.command.StdinPipe(); err != nil {
 		return nil, err

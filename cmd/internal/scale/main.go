@@ -6,7 +6,8 @@
 // The files, and what each owns:
 //
 //   - main.go: the flags, and which part runs in which process.
-//   - child.go: the processes that it starts of itself, and what is asked of them; usage.go: what a process has used.
+//   - child.go: the processes that it starts of itself, and what is asked of them; pin.go: which processor each has.
+//   - usage.go: what a process has used.
 //   - bare.go: the limit: round trips with nothing in them.
 //   - poll.go: a manager's status control that polls as fast as it can; simulation.go: the slaves.
 //   - ratio.go: the table of both.
@@ -43,9 +44,14 @@ func main() {
 	flag.IntVar(&o.slaves, "slaves", 100_000, "the `number` of slaves that are held")
 	flag.DurationVar(&o.hold, "hold", time.Minute, "the `time` for which they are held")
 	flag.DurationVar(&o.pause, "pause", 30*time.Second, "the `time` for which the manager is stopped")
+	cpu := flag.Int("cpu", anyCPU, "the `number` of the processor that this process has, counted from 0; it is set by the program itself")
 	flag.Parse()
 	if *role != "" {
-		if err := serveRole(*role, flag.Args()); err != nil {
+		err := pin(*cpu)
+		if err == nil {
+			err = serveRole(*role, flag.Args())
+		}
+		if err != nil {
 			fmt.Fprintf(os.Stderr, "scale: %s: %v\n", *role, err)
 			os.Exit(1)
 		}

@@ -143,12 +143,12 @@ func medianOf(all []speed) speed {
 }
 
 func measureBare(ctx context.Context, o *options, kind string) (speed, error) {
-	echo, err := start(ctx, "echo"+kind)
+	echo, err := start(ctx, otherCPU, "echo"+kind)
 	if err != nil {
 		return speed{}, err
 	}
 	defer echo.stop()
-	asker, err := start(ctx, "asker"+kind, echo.address)
+	asker, err := start(ctx, askingCPU, "asker"+kind, echo.address)
 	if err != nil {
 		return speed{}, err
 	}
@@ -177,12 +177,12 @@ func measurePoll(ctx context.Context, o *options, n int) (speed, error) {
 }
 
 func measurePollEvery(ctx context.Context, o *options, n int, interval time.Duration) (speed, error) {
-	simulation, err := start(ctx, "simulation", strconv.Itoa(n))
+	simulation, err := start(ctx, otherCPU, "simulation", strconv.Itoa(n))
 	if err != nil {
 		return speed{}, err
 	}
 	defer simulation.stop()
-	poll, err := start(ctx, "poll", strconv.Itoa(n), simulation.address, interval.String())
+	poll, err := start(ctx, askingCPU, "poll", strconv.Itoa(n), simulation.address, interval.String())
 	if err != nil {
 		return speed{}, err
 	}

@@ -14,9 +14,7 @@ import (
 // TestMain is a child where the test binary is started as one.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 2 && os.Args[1] == "-role" {
-		if serveRole(os.Args[2], os.Args[3:]) != nil {
-			os.Exit(1)
-		}
+		main()
 		return
 	}
 	os.Exit(m.Run())
@@ -44,7 +42,7 @@ func TestAPollThatIsNotAtItsLimitIsNoMeasurement(t *testing.T) {
 }
 
 func TestAChildThatCannotServeIsAnError(t *testing.T) {
-	_, err := start(t.Context(), "nobody")
+	_, err := start(t.Context(), anyCPU, "nobody")
 	assert.ErrorContains(t, err, "answer of nobody: EOF")
 }
 
