@@ -122,9 +122,15 @@ type parentLink struct {
 	all *parents
 
 	mu   sync.Mutex
-	run  *Run // that it has; nil: none
-	jobs int  // how many runs it was given
-	over bool // it has nothing left to do for the run but to put its end on disk, where that is needed
+	jobs int // how many runs it was given
+	has  had
+}
+
+// had is the run that a parent has. The run is over for it once both sides have said their last: which of them is first is chance.
+type had struct {
+	run   *Run // nil: none
+	over  bool // the parent has nothing left to do but to put the end on disk, where that is needed
+	filed bool // the daemon has said that it is not
 }
 
 // startParent starts a parent, which waits for a run. It has nothing of any run yet.
@@ -179,12 +185,13 @@ func (l *parentLink) follow() {
 // note is for the run that the parent has.
 func (l *parentLink) note(text string) {
 	l.mu.Lock()
-	r := l.run
-	l.over = text == noteOver
+	r := l.has.run
+	l.has.over = text == noteOver
 	l.mu.Unlock()
 	if r == nil {
 		return
 	}
+	defer l.freeIfOver()
 	if trouble, ok := strings.CutPrefix(text, noteTrouble); ok {
 		r.setTrouble(trouble)
 	}
@@ -194,12 +201,12 @@ func (l *parentLink) note(text string) {
 // free has the parent take the next run, unless it has one already: the daemon may have been first to know.
 func (l *parentLink) free(job string) {
 	l.mu.Lock()
-	r := l.run
+	r := l.has.run
 	if job != strconv.Itoa(l.jobs) || r == nil {
 		l.mu.Unlock()
 		return
 	}
-	l.run, l.over = nil, false
+	l.has = had{}
 	l.mu.Unlock()
 	l.all.giveBack(l)
 	r.released()
@@ -209,8 +216,8 @@ func (l *parentLink) free(job string) {
 func (l *parentLink) leave() *Run {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	r := l.run
-	l.run, l.over = nil, false
+	r := l.has.run
+	l.has = had{}
 	return r
 }
 
@@ -228,7 +235,7 @@ const sendAtOnce = 64 << 10
 // give gives the parent a run: the job and its files, of which the parent has copies then.
 func (l *parentLink) give(r *Run, job []byte, files ...*os.File) error {
 	l.mu.Lock()
-	l.run = r
+	l.has = had{run: r}
 	l.jobs++
 	l.mu.Unlock()
 	r.PID, r.link = l.process.Pid, l
@@ -249,10 +256,20 @@ func (l *parentLink) give(r *Run, job []byte, files ...*os.File) error {
 }
 
 // filed says that all of the run is in the history, on disk. A parent that has done the rest may have the next run.
-func (l *parentLink) filed() {
-	l.send(framed(nil), nil) // where the parent has ended, nobody needs to know
+func (l *parentLink) filed(r *Run) {
 	l.mu.Lock()
-	over, job := l.over, strconv.Itoa(l.jobs)
+	if l.has.run == r {
+		l.has.filed = true
+		l.send(framed(nil), nil) // before the next run is given; where the parent has ended, nobody needs to know
+	}
+	l.mu.Unlock()
+	l.freeIfOver()
+}
+
+// freeIfOver has the parent take the next run where neither side has anything to say of this one.
+func (l *parentLink) freeIfOver() {
+	l.mu.Lock()
+	over, job := l.has.over && l.has.filed, strconv.Itoa(l.jobs)
 	l.mu.Unlock()
 	if over {
 		l.free(job)

@@ -212,3 +212,25 @@ func TestAJobLongerThanTheSocketTakesIsWhole(t *testing.T) {
 		r.AwaitParent(t.Context())
 	}
 }
+
+// Which of the two says its last word first is chance, and the parent is free either way.
+func TestAParentIsFreeWhicheverSideIsTheLastToSayThatARunIsOver(t *testing.T) {
+	for name, order := range map[string][]func(*parentLink, *Run){
+		"the parent": {(*parentLink).filed, func(l *parentLink, _ *Run) { l.note(noteOver) }},
+		"the daemon": {func(l *parentLink, _ *Run) { l.note(noteOver) }, (*parentLink).filed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := kept(t)
+			l := d.parents.take()
+			r := newRun(d, nil, Record{})
+			l.has = had{run: r}
+			order[0](l, r)
+			assert.Zero(t, d.waiting())
+			l.filed(newRun(d, nil, Record{})) // of another run
+			assert.Zero(t, d.waiting())
+			order[1](l, r)
+			assert.Equal(t, l.process.Pid, d.waiting())
+			<-r.unwatched
+		})
+	}
+}

@@ -203,7 +203,7 @@ func (r *Run) read() error {
 func (r *Run) SetFiled(outcome string) error {
 	err := r.noteFiled(outcome)
 	if record := r.Record(); r.link != nil && r.watched() && record.settled() {
-		r.link.filed()
+		r.link.filed(r)
 	}
 	return err
 }
