@@ -196,7 +196,7 @@ func TestEventsAreToldOneAtATimeInTheirOrder(t *testing.T) {
 }
 
 func TestSilenceOfManyIsFoundOutAFewAtATime(t *testing.T) {
-	const n = 3*maxJudged + 1
+	const n = 3*maxHandled + 1
 	file, _ := contact(t)
 	var slaves []Slave
 	for i := range n {
@@ -217,7 +217,7 @@ func TestSilenceOfManyIsFoundOutAFewAtATime(t *testing.T) {
 		s.events.deliver()
 		toldByTurn = append(toldByTurn, len(book.told()))
 	}
-	assert.Equal(t, []int{maxJudged, 2 * maxJudged, 3 * maxJudged, n}, toldByTurn)
+	assert.Equal(t, []int{maxHandled, 2 * maxHandled, 3 * maxHandled, n}, toldByTurn)
 }
 
 func TestNobodyNeedBeTold(t *testing.T) {

@@ -128,6 +128,23 @@ func TestManyThatAreDueAtOnceAreAskedInBurstsThatABufferHolds(t *testing.T) {
 	}
 }
 
+func TestFewAreHandledAtOnceAlsoWhereNobodyCanBeAsked(t *testing.T) {
+	file, _ := contact(t)
+	var slaves []Slave
+	for i := range 3 * maxHandled {
+		slaves = append(slaves, at(t, hostNumber(t, i).String(), "nobody.invalid:10320"))
+	}
+	var drops slave.Drops
+	s := NewStatusControl(slave.NewOwnRecord(host(t, "mgr01"), file, 0), slaves, file, nowhere{}, quiet(), &drops)
+	require.NoError(t, s.Begin())
+	later := time.Now().Add(time.Hour)
+	out := slave.NewBatch()
+	_, more := s.expire(later, later, out)
+	assert.True(t, more)
+	assert.Zero(t, out.Len())
+	assert.EqualValues(t, maxHandled, drops.Of(slave.DropSend), "the lock is not held for all of them")
+}
+
 func TestSilenceIsFoundAlsoAfterThePauseOfTheManager(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, socket := stalledFleet(t, 0)

@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	maxJudged  = 64                // slaves found silent under the lock before inquiries are sent and events are told
+	maxHandled = 64                // slaves that are asked or found silent under the lock before inquiries are sent and events are told
 	maxBacklog = 1024              // batches read before inquiries are sent: more than a socket's buffer holds
 	busy       = datagram.Size / 2 // answers at once from which on the next are waited for by the tick
 	maxBurst   = 512               // inquiries without an answer until some are waited for, a tick at most: a default buffer holds so many

@@ -131,7 +131,7 @@ func (s *StatusControl) turn(read time.Time, out *datagram.Batch) (next time.Tim
 }
 
 func (s *StatusControl) expire(read, now time.Time, out *datagram.Batch) (next time.Time, more bool) {
-	for judged := 0; !out.Full() && judged < maxJudged; {
+	for handled := 0; !out.Full() && handled < maxHandled; handled++ {
 		m := s.schedule.due(read)
 		if m == nil {
 			return s.schedule.next(), false
@@ -143,7 +143,6 @@ func (s *StatusControl) expire(read, now time.Time, out *datagram.Batch) (next t
 			m.skipped = 0
 		case silent:
 			s.judgeSilent(now, m)
-			judged++
 		}
 		s.reschedule(m)
 	}
