@@ -1,0 +1,222 @@
+package seal
+
+import (
+	"crypto/hkdf"
+	"crypto/hmac"
+	"crypto/sha256"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"renraku/telegram"
+)
+
+func host(tb testing.TB, name string) telegram.Host {
+	h, err := telegram.NewHost(name)
+	require.NoError(tb, err)
+	return h
+}
+
+func secret(fill byte) *Secret {
+	var s Secret
+	for i := range s {
+		s[i] = fill + byte(i)
+	}
+	return &s
+}
+
+func inquiry(tb testing.TB) []byte {
+	b, err := telegram.StatusInquiry{Host: host(tb, "app01"), Control: telegram.Start}.Append(nil)
+	require.NoError(tb, err)
+	return b
+}
+
+func response(tb testing.TB) []byte {
+	b, err := telegram.StatusResponse{Host: host(tb, "app01"), Control: telegram.Running}.Append(nil)
+	require.NoError(tb, err)
+	return b
+}
+
+func TestSealingLeavesTheTelegramAndAppendsTheTrailerAsDrawn(t *testing.T) {
+	key := NewKey(secret(1))
+	plain := inquiry(t)
+	sealed := NewMAC().Seal(append([]byte(nil), plain...),
+		&Trailer{ToSlave, 0x0102, 0x1112131415161718, 0x2122232425262728, 0x3132333435363738}, &key)
+	require.Len(t, sealed, telegram.StatusInquiryLength+TrailerLength)
+	assert.Equal(t, plain, sealed[:len(plain)])
+	trailer := sealed[len(plain):]
+	assert.Equal(t, "HBA1\x01\x00\x01\x02\x11\x12\x13\x14\x15\x16\x17\x18\x21\x22\x23\x24\x25\x26\x27\x28\x31\x32\x33\x34\x35\x36\x37\x38",
+		string(trailer[:macOffset]))
+	mac := hmac.New(sha256.New, secret(1)[:])
+	fmt.Fprintf(mac, "hb1\x00\x00\x44%s%s", plain, trailer[:macOffset])
+	assert.Equal(t, mac.Sum(nil)[:16], trailer[macOffset:])
+}
+
+func TestTheMACIsThatOfTheStandardLibraryForEveryLength(t *testing.T) {
+	key, m := NewKey(secret(7)), NewMAC()
+	for n := 1; n <= 300; n++ {
+		plain := []byte(strings.Repeat("x", n))
+		sealed := m.Seal(plain, &Trailer{Direction: ToManager, Sequence: uint64(n)}, &key)
+		mac := hmac.New(sha256.New, secret(7)[:])
+		fmt.Fprintf(mac, "hb1\x01%s%s", []byte{byte(n >> 8), byte(n)}, sealed[:n+macOffset])
+		require.Equal(t, mac.Sum(nil)[:16], sealed[n+macOffset:], "%d bytes", n)
+		require.True(t, m.Check(sealed, ToManager, &key))
+	}
+}
+
+func TestWhatSealsSplitsToTheSame(t *testing.T) {
+	key := NewKey(secret(1))
+	want := Trailer{ToManager, 65535, 1<<64 - 1, 1 << 63, 5}
+	sealed := NewMAC().Seal(response(t), &want, &key)
+	got, trailer, err := Split(sealed)
+	require.NoError(t, err)
+	assert.Equal(t, response(t), got)
+	assert.Equal(t, want, trailer)
+}
+
+func TestNoChangedBitPassesTheCheck(t *testing.T) {
+	key, m := NewKey(secret(1)), NewMAC()
+	sealed := m.Seal(response(t), &Trailer{Direction: ToManager, KeyID: 1, Session: 2, Sequence: 3, Epoch: 4}, &key)
+	require.True(t, m.Check(sealed, ToManager, &key))
+	for bit := range 8 * len(sealed) {
+		sealed[bit/8] ^= 1 << (bit % 8)
+		require.False(t, m.Check(sealed, ToManager, &key), "bit %d", bit)
+		sealed[bit/8] ^= 1 << (bit % 8)
+	}
+	for n := range sealed {
+		require.False(t, m.Check(sealed[:n], ToManager, &key), "%d bytes", n)
+	}
+}
+
+func TestNeitherTheOtherDirectionNorAnotherKeyPassesTheCheck(t *testing.T) {
+	key, other, m := NewKey(secret(1)), NewKey(secret(2)), NewMAC()
+	sealed := m.Seal(inquiry(t), &Trailer{Direction: ToSlave}, &key)
+	assert.True(t, m.Check(sealed, ToSlave, &key))
+	assert.False(t, m.Check(sealed, ToManager, &key))
+	assert.False(t, m.Check(sealed, ToSlave, &other))
+}
+
+func TestSplitRefusesAnotherForm(t *testing.T) {
+	key := NewKey(secret(1))
+	for _, c := range []struct {
+		name   string
+		change func(b []byte) []byte
+		want   error
+	}{
+		{"the trailer alone", func(b []byte) []byte { return b[telegram.StatusInquiryLength:] }, ErrLength},
+		{"nothing", func([]byte) []byte { return nil }, ErrLength},
+		{"magic", func(b []byte) []byte { b[len(b)-TrailerLength+3] = '2'; return b }, ErrMagic},
+		{"algorithm 0", func(b []byte) []byte { b[len(b)-TrailerLength+algorithmOffset] = 0; return b }, ErrAlgorithm},
+		{"algorithm 2", func(b []byte) []byte { b[len(b)-TrailerLength+algorithmOffset] = 2; return b }, ErrAlgorithm},
+		{"another flag", func(b []byte) []byte { b[len(b)-TrailerLength+flagsOffset] = 0x80; return b }, ErrFlags},
+		{"a plain telegram", func(b []byte) []byte { return b[:telegram.StatusInquiryLength] }, ErrMagic},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			sealed := NewMAC().Seal(inquiry(t), &Trailer{}, &key)
+			got, trailer, err := Split(c.change(sealed))
+			assert.Equal(t, c.want, err)
+			assert.Nil(t, got)
+			assert.Zero(t, trailer)
+		})
+	}
+}
+
+func TestAKeyIsOfOneDirectionBetweenTwoHosts(t *testing.T) {
+	master := secret(9)
+	manager, slave := host(t, "mgr01"), host(t, "app01")
+	want, err := hkdf.Key(sha256.New, master[:], nil, fmt.Sprintf("hb1\x00%-64s%-64s", "mgr01", "app01"), SecretLength)
+	require.NoError(t, err)
+	derived := master.Derive(ToSlave, manager, slave)
+	assert.Equal(t, want, derived[:])
+	all := map[Secret]bool{derived: true}
+	for _, other := range []Secret{
+		master.Derive(ToManager, manager, slave),
+		master.Derive(ToSlave, slave, manager),
+		master.Derive(ToSlave, manager, host(t, "app02")),
+		secret(10).Derive(ToSlave, manager, slave),
+	} {
+		assert.False(t, all[other])
+		all[other] = true
+	}
+	keys := (&Master{3, *master}).Derive(manager, slave)
+	assert.Equal(t, SlaveKeys{3, derived, master.Derive(ToManager, manager, slave)}, keys)
+	assert.Equal(t, NewKey(&derived), keys.Pair().Inquiry)
+	assert.Equal(t, NewKey(&keys.ToManager), keys.Pair().Response)
+}
+
+func TestASecretDoesNotPrint(t *testing.T) {
+	s := secret('A')
+	for _, printed := range []string{fmt.Sprint(*s), fmt.Sprint(s), fmt.Sprintf("%v %s %#v", s, *s, *s)} {
+		assert.NotContains(t, printed, "ABC")
+		assert.NotContains(t, printed, "65")
+	}
+}
+
+func TestSealingAllocatesNothing(t *testing.T) {
+	key, m := NewKey(secret(1)), NewMAC()
+	room := make([]byte, 0, MaxLength)
+	plain := response(t)
+	trailer := Trailer{Direction: ToManager}
+	good := true
+	assert.Zero(t, testing.AllocsPerRun(100, func() {
+		sealed := m.Seal(append(room[:0], plain...), &trailer, &key)
+		_, _, err := Split(sealed)
+		good = good && err == nil && m.Check(sealed, ToManager, &key)
+		_, _, err = Split(plain)
+		good = good && err != nil
+	}))
+	assert.True(t, good)
+}
+
+// FuzzSplit: what splits, seals to the same bytes again where the MAC is right.
+func FuzzSplit(f *testing.F) {
+	key, m := NewKey(secret(1)), NewMAC()
+	sealed := m.Seal(inquiry(f), &Trailer{ToSlave, 1, 2, 3, 4}, &key)
+	f.Add(sealed)
+	f.Add(sealed[:len(sealed)-1])
+	f.Add(m.Seal(response(f), &Trailer{ToManager, 1, 2, 3, 4}, &key))
+	f.Add([]byte(magic))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		plain, trailer, err := Split(b)
+		if err != nil {
+			require.Zero(t, trailer)
+			require.Nil(t, plain)
+			return
+		}
+		again := m.Seal(append([]byte(nil), plain...), &trailer, &key)
+		require.Equal(t, b[:len(b)-macLength], again[:len(again)-macLength])
+		require.Equal(t, m.Check(b, trailer.Direction, &key), string(b) == string(again))
+	})
+}
+
+// BenchmarkSeal is what sealing an inquiry and checking its answer cost the manager.
+func BenchmarkSeal(b *testing.B) {
+	key, m := NewKey(secret(1)), NewMAC()
+	plain := inquiry(b)
+	answer := m.Seal(response(b), &Trailer{Direction: ToManager}, &key)
+	room := make([]byte, 0, MaxLength)
+	trailer := Trailer{Direction: ToSlave}
+	b.Run("inquiry", func(b *testing.B) {
+		for b.Loop() {
+			m.Seal(append(room[:0], plain...), &trailer, &key)
+		}
+	})
+	b.Run("answer", func(b *testing.B) {
+		for b.Loop() {
+			Split(answer)
+			if !m.Check(answer, ToManager, &key) {
+				b.Fatal("not its MAC")
+			}
+		}
+	})
+	b.Run("both", func(b *testing.B) {
+		for b.Loop() {
+			m.Seal(append(room[:0], plain...), &trailer, &key)
+			Split(answer)
+			m.Check(answer, ToManager, &key)
+		}
+	})
+}
