@@ -10,6 +10,7 @@
 //   - schedule.go: which monitor is due next: a ring of ticks. hosts.go: which monitor is whose.
 //   - management.go: one slave's management process (17): the update of fields 132 and 133; the events, told in their order.
 //   - reload.go: another server definition (SIGHUP): slaves that stay, appear and go; who has which record and address.
+//   - sealing.go: sealed mode on UDP: inquiries are sealed, answers opened, and what was there before counts no more.
 //   - addresses.go: from where slaves may come.
 //   - execution.go: ExecutionControl (120), steps 50–60 and 62: the check (54), one order for each target, the outcome.
 //   - order.go: one order on its TCP connection (55–57, 62). dial.go: how many connections there are at once.

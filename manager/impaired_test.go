@@ -113,8 +113,7 @@ func (l *lossyControl) answer(h telegram.Host) {
 	b, err := r.Append(l.answers[:0])
 	l.must(err)
 	for _, c := range l.back.Carry(b) {
-		l.must(r.Decode(c.Bytes))
-		if drop := l.control.answer(l.now, &r, l.address); drop != slave.NoDrop {
+		if drop := l.control.takeOne(l.now, c.Bytes, l.address, &r); drop != slave.NoDrop {
 			l.t.Fatalf("dropped: %v", drop)
 		}
 		l.control.events.deliver()

@@ -39,6 +39,8 @@ type monitor struct {
 	leaving bool // since the definition does not have the slave any more
 	ended   bool // END was answered, or nobody is there to answer it
 
+	association *association // in sealed mode, from its first inquiry on
+
 	place place // in the schedule
 }
 
@@ -212,8 +214,17 @@ func (m *monitor) answer(now time.Time, c telegram.Control) verdict {
 	case m.running:
 		return unasked
 	}
-	m.due = now
+	m.askNow(now)
 	return hint
+}
+
+// askNow has the slave asked at once, unless it is being asked or told END, and says whether it is.
+func (m *monitor) askNow(now time.Time) bool {
+	if m.waiting || m.ending {
+		return false
+	}
+	m.due = now
+	return true
 }
 
 // judge keeps the judgement and says whether it is news.

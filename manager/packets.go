@@ -92,7 +92,7 @@ func (s *StatusControl) await(ctx context.Context, in *datagram.Batch, next time
 }
 
 func (s *StatusControl) unsent(inquiry []byte, to netip.AddrPort, err error) {
-	q, _ := telegram.DecodeStatusInquiry(inquiry)
+	q, _ := telegram.DecodeStatusInquiry(inquiry[:min(len(inquiry), telegram.StatusInquiryLength)]) // without a trailer
 	s.drops.Count(slave.DropSend)
 	s.log.Debug("inquiry not sent", "inquiry", q.String(), "to", to.String(), "error", err)
 }
@@ -109,12 +109,23 @@ func (s *StatusControl) take(in *datagram.Batch) {
 	var r telegram.StatusResponse
 	for i := range in.Len() {
 		b, from := in.At(i)
-		if err := r.Decode(b); err != nil {
-			s.drops.Count(slave.DropOf(err))
-			continue
-		}
-		if drop := s.answer(now, &r, from.Addr()); drop != slave.NoDrop {
+		if drop := s.takeOne(now, b, from.Addr(), &r); drop != slave.NoDrop {
 			s.drops.Count(drop)
 		}
 	}
+}
+
+// takeOne takes one datagram, decoded into r, and says why it does not count.
+func (s *StatusControl) takeOne(now time.Time, b []byte, from netip.Addr, r *telegram.StatusResponse) slave.Drop {
+	if s.sealing != nil {
+		return s.takeSealed(now, b, from, r)
+	}
+	if err := r.Decode(b); err != nil {
+		return slave.DropOf(err)
+	}
+	m, drop := s.sender(r.Host, from)
+	if drop != slave.NoDrop {
+		return drop
+	}
+	return s.answer(now, m, r)
 }

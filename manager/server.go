@@ -14,6 +14,7 @@ import (
 	"renraku/contactfile"
 	"renraku/slave"
 	"renraku/telegram"
+	"renraku/telegram/seal"
 )
 
 // endWait is the time for the answers to END.
@@ -33,6 +34,7 @@ type Config struct {
 	Host      telegram.Host
 	Slaves    []Slave // in definition order
 	Processes []slave.Process
+	Masters   []seal.Master      // of sealed mode, the newest last; nil: plain mode
 	Records   *slave.Records     // of the manager's own server, and the history of all orders; they stay the caller's
 	Tell      func(event string) // takes the daemon's own events for the triggers, and never waits; nil: nobody does
 	Begun     func()             // is called once monitoring has begun, or is to begin when the disk takes it; nil: nobody is told
@@ -66,6 +68,13 @@ func NewServer(cfg Config, file *contactfile.File, packets slave.PacketConn, lis
 		Host: cfg.Host, Own: own, Processes: cfg.Processes, Records: cfg.Records, Tell: cfg.Tell, Log: cfg.Log})
 	s.status = NewStatusControl(own, cfg.Slaves, file, packets, cfg.Log, &s.drops)
 	s.status.Tell(cfg.Tell)
+	if cfg.Masters != nil {
+		term, err := cfg.Records.NextStart(time.Now())
+		if err != nil {
+			cfg.Log.Error("start of the manager not on disk", "error", err)
+		}
+		s.status.Seal(cfg.Host, cfg.Masters, term)
+	}
 	s.cfg.Slaves = nil // the monitors have taken over what it says
 	s.takeUpOrders(file)
 	s.responses = newResponses(s.targets, cfg.Tell, &s.drops)
@@ -200,6 +209,9 @@ func (s *Server) SetProcesses(processes []slave.Process) {
 	s.own.SetProcesses(processes)
 	s.execution.SetProcesses(processes)
 }
+
+// SetMasters has other master keys of sealed mode stand: the newest of them seals from each slave's next inquiry on.
+func (s *Server) SetMasters(masters []seal.Master) { s.status.setMasters(masters) }
 
 // Drops is what was dropped so far, by reason.
 func (s *Server) Drops() *slave.Drops { return &s.drops }

@@ -21,6 +21,7 @@ type StatusControl struct {
 	packets slave.PacketConn
 	log     *slog.Logger
 	drops   *slave.Drops
+	sealing *sealing      // nil in plain mode
 	served  chan struct{} // closed when Serve has ended: nobody inquires any more
 	written *sayOnce      // what is wrong with the contact file
 	renamed chan struct{} // there are other monitors, and so other names
@@ -162,6 +163,9 @@ func (s *StatusControl) inquire(m *monitor, out *datagram.Batch) {
 		s.log.Error("inquiry not made", "host", m.host.String(), "error", err)
 		return
 	}
+	if s.sealing != nil {
+		b = s.sealing.seal(b, m)
+	}
 	out.Add(b, to)
 }
 
@@ -178,15 +182,21 @@ func (s *StatusControl) reschedule(m *monitor) {
 	s.checkAllEnded()
 }
 
-// answer takes one answer (20), with the lock held, and says why it does not count.
-func (s *StatusControl) answer(now time.Time, r *telegram.StatusResponse, from netip.Addr) slave.Drop {
-	m := s.byHost.of(r.Host)
+// sender is the monitor of the slave that a response says it is from, or the reason for which it does not count.
+func (s *StatusControl) sender(host telegram.Host, from netip.Addr) (*monitor, slave.Drop) {
+	m := s.byHost.of(host)
 	switch {
 	case m == nil:
-		return slave.DropForeignHost
+		return nil, slave.DropForeignHost
 	case !m.address.Is(from):
-		return slave.DropAddress
-	case !s.monitoring || m.ended:
+		return nil, slave.DropAddress
+	}
+	return m, slave.NoDrop
+}
+
+// answer takes one answer of the slave (20), with the lock held, and says why it does not count.
+func (s *StatusControl) answer(now time.Time, m *monitor, r *telegram.StatusResponse) slave.Drop {
+	if !s.monitoring || m.ended {
 		return slave.DropNotMonitored
 	}
 	switch m.answer(now, r.Control) {

@@ -118,7 +118,7 @@ func FuzzAnswerPacket(f *testing.F) {
 		if !fromManager {
 			from = netip.MustParseAddrPort("192.0.2.11:10320")
 		}
-		r, drop := s.endpoint.answerPacket(b, from)
+		r, _, drop := s.endpoint.answerPacket(b, from)
 		q, err := telegram.DecodeStatusInquiry(b)
 		switch {
 		case !fromManager:

@@ -15,9 +15,11 @@
 //   - process.go: Process, one process definition (file 90). pattern.go: host patterns and ranges.
 //   - outcome.go: Outcome and Result, and how they stand in XR. mark.go: who asked for a run, at the end of the text of its XR.
 //   - endpoint.go: the UDP end and the sockets (240); package datagram beneath reads and writes in batches. orders.go: the TCP end, one goroutine for each connection.
+//   - sealing.go: sealed mode on UDP (package telegram/seal): what is taken, and the trailers of what is sent. heard.go: the last inquiry
+//     that was taken, so that none is taken twice. starts.go: the number of the daemon's start.
 //   - address.go: the address of a peer as the definition gives it. drops.go: what is dropped, counted by reason.
 //   - serve.go: services that run until one end. server.go: Server, which puts all of this together.
-//   - simulation.go: many slaves on one socket that only pretend.
+//   - simulation.go: many slaves on one socket that only pretend. simulation_sealing.go: the same in sealed mode.
 //
 // Who owns what: Server.Run owns the goroutines and ends after them. OwnRecord, StatusControl and ExecutionControl each have
 // one mutex; the first is called by the other two while they hold their own, and calls nothing back.

@@ -24,6 +24,11 @@ const (
 	DropStatus
 	DropText
 
+	DropTrailer // in sealed mode: no trailer, or one of another form
+	DropKey     // in sealed mode: a key ID that is not known, or not the one in use
+	DropMAC     // in sealed mode: not from whom it says it is, or changed on its way
+	DropReplay  // in sealed mode: it has come before, or others after it have
+
 	DropAddress      // from an address that the definition does not know, or not from that host's
 	DropForeignHost  // not for this host, or from a host that the definition does not have
 	DropUnasked      // a RUNNING answer with no inquiry outstanding
@@ -46,6 +51,11 @@ var dropNames = [dropCount]string{
 	DropProcess:  "process ID",
 	DropStatus:   "application execution status",
 	DropText:     "text",
+
+	DropTrailer: "trailer",
+	DropKey:     "unknown key",
+	DropMAC:     "wrong MAC",
+	DropReplay:  "replayed",
 
 	DropAddress:      "unknown address",
 	DropForeignHost:  "another host",

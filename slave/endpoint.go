@@ -10,6 +10,7 @@ import (
 
 	"renraku/slave/datagram"
 	"renraku/telegram"
+	"renraku/telegram/seal"
 )
 
 // PacketConn is what status control needs of a *datagram.Conn; tests put a network in memory in its place.
@@ -44,6 +45,7 @@ type response struct {
 // endpoint is the message send/receive program of a slave (240): its UDP socket and its TCP listener.
 type endpoint struct {
 	responder
+	sealer   sealer // nil in plain mode
 	packets  PacketConn
 	listener net.Listener
 	log      *slog.Logger
@@ -62,34 +64,44 @@ func (e *endpoint) servePackets(ctx context.Context) error {
 		out.Reset()
 		for i := range in.Len() {
 			b, from := in.At(i)
-			answer, drop := e.answerPacket(b, from)
+			answer, trailer, drop := e.answerPacket(b, from)
 			if drop != NoDrop {
 				e.drops.Count(drop)
 				continue
 			}
-			e.add(out, &answer, from)
+			e.add(out, &answer, &trailer, from)
 		}
 		e.send(out)
 	}
 	return nil
 }
 
-func (e *endpoint) answerPacket(b []byte, from netip.AddrPort) (telegram.StatusResponse, Drop) {
+// answerPacket gives the response and, in sealed mode, its trailer.
+func (e *endpoint) answerPacket(b []byte, from netip.AddrPort) (r telegram.StatusResponse, t seal.Trailer, drop Drop) {
 	if !e.takesFrom(from.Addr()) {
-		return telegram.StatusResponse{}, DropAddress
+		return r, t, DropAddress
 	}
-	q, err := telegram.DecodeStatusInquiry(b)
-	if err != nil {
-		return telegram.StatusResponse{}, DropOf(err)
+	var q telegram.StatusInquiry
+	if e.sealer == nil {
+		if err := q.Decode(b); err != nil {
+			return r, t, DropOf(err)
+		}
+	} else if q, t, drop = e.sealer.take(b); drop != NoDrop {
+		return r, t, drop
 	}
-	return e.answer(q)
+	r, drop = e.answer(q)
+	return r, t, drop
 }
 
-func (e *endpoint) add(out *datagram.Batch, r *telegram.StatusResponse, to netip.AddrPort) {
+// add adds a response to those that are to be sent, with its trailer in sealed mode.
+func (e *endpoint) add(out *datagram.Batch, r *telegram.StatusResponse, t *seal.Trailer, to netip.AddrPort) {
 	b, err := r.Append(out.Buffer())
 	if err != nil {
 		e.sayUnsent(r.String(), to, err)
 		return
+	}
+	if e.sealer != nil {
+		b = e.sealer.seal(b, &r.Host, t)
 	}
 	out.Add(b, to)
 }
@@ -97,7 +109,7 @@ func (e *endpoint) add(out *datagram.Batch, r *telegram.StatusResponse, to netip
 func (e *endpoint) send(out *datagram.Batch) { e.packets.Send(out, e.unsent) }
 
 func (e *endpoint) unsent(b []byte, to netip.AddrPort, err error) {
-	r, _ := telegram.DecodeStatusResponse(b)
+	r, _ := telegram.DecodeStatusResponse(b[:min(len(b), telegram.StatusResponseLength)]) // without a trailer
 	e.sayUnsent(r.String(), to, err)
 }
 
@@ -106,8 +118,10 @@ func (e *endpoint) sayUnsent(response string, to netip.AddrPort, err error) {
 	e.log.Debug("response not sent", "response", response, "to", to.String(), "error", err)
 }
 
-// NewBatch is a batch for telegrams; what is longer than any comes cut to one byte more than the longest.
-func NewBatch() *datagram.Batch { return datagram.NewBatch(telegram.MaxLength + 1) }
+// NewBatch is a batch for telegrams, sealed or not; what is longer than any comes cut to one byte more than the longest.
+func NewBatch() *datagram.Batch {
+	return datagram.NewBatch(max(telegram.MaxLength, seal.MaxLength) + 1)
+}
 
 // Receive fills the batch as a *datagram.Conn does. An error that may pass is logged and followed by a pause; a closed socket is
 // one that is returned, unless ctx has ended.

@@ -200,8 +200,8 @@ func TestAnAnswerThatIsNotSentIsCounted(t *testing.T) {
 	var drops Drops
 	e := &endpoint{packets: packets, log: log, drops: &drops}
 	out, to := NewBatch(), netip.MustParseAddrPort("192.0.2.9:4000")
-	e.add(out, &telegram.StatusResponse{Host: app01, Control: telegram.Running}, to)
-	e.add(out, &telegram.StatusResponse{}, to)
+	e.add(out, &telegram.StatusResponse{Host: app01, Control: telegram.Running}, nil, to)
+	e.add(out, &telegram.StatusResponse{}, nil, to)
 	e.send(out)
 	assert.Equal(t, map[string]uint64{"not sent": 2}, drops.All())
 	assert.Len(t, book.with("response not sent", "to=192.0.2.9:4000"), 2)

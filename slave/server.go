@@ -11,11 +11,13 @@ import (
 
 	"renraku/contactfile"
 	"renraku/telegram"
+	"renraku/telegram/seal"
 )
 
 const (
 	resolveFailed = 10 * time.Second // until a name is looked up again after an error
 	resolveAgain  = time.Minute      // until a name is looked up again
+	stoppedWait   = time.Second      // for an inquiry to answer with STOPPED at the end of the daemon, in sealed mode
 	dropReport    = time.Minute      // between two log lines about what was dropped
 )
 
@@ -24,6 +26,7 @@ type Config struct {
 	Host      telegram.Host
 	Manager   *Address // whose inquiries and orders are taken
 	Processes []Process
+	Keys      []seal.SlaveKeys   // of sealed mode; nil: plain mode
 	Records   *Records           // they stay the caller's
 	Tell      func(event string) // takes the daemon's own events for the triggers, and never waits; nil: nobody does
 	Begun     func()             // is called once monitoring has begun, or is to begin when the disk takes it; nil: nobody is told
@@ -39,13 +42,15 @@ type Server struct {
 	execution *ExecutionControl
 	outbox    *outbox
 	delivery  *delivery
+	sealing   *sealing      // nil in plain mode
+	stopped   chan struct{} // an inquiry was answered with STOPPED
 	resolve   chan struct{} // the manager's address is another one
 	drops     Drops
 }
 
 // NewServer is a slave on its own contact file, records and sockets. File and records stay the caller's; Run closes the sockets.
 func NewServer(cfg Config, file *contactfile.File, packets PacketConn, listener net.Listener) (*Server, error) {
-	s := &Server{cfg: cfg, own: NewOwnRecord(cfg.Host, file, 0), resolve: make(chan struct{}, 1)}
+	s := &Server{cfg: cfg, own: NewOwnRecord(cfg.Host, file, 0), resolve: make(chan struct{}, 1), stopped: make(chan struct{}, 1)}
 	s.own.Remember(cfg.Records.Memory)
 	s.own.Tell(cfg.Tell)
 	s.status = NewStatusControl(cfg.Host, s.own, file, cfg.Log)
@@ -58,6 +63,12 @@ func NewServer(cfg Config, file *contactfile.File, packets PacketConn, listener 
 	s.execution.outbox = s.outbox
 	s.delivery = newDelivery(s.outbox, cfg.Manager, listener.Addr(), cfg.Log)
 	s.endpoint = endpoint{responder: s, packets: packets, listener: listener, log: cfg.Log, drops: &s.drops}
+	if cfg.Keys != nil {
+		if s.sealing, err = openSealing(cfg.Keys, cfg.Records, cfg.Log); err != nil {
+			return nil, errors.Join(err, s.outbox.close())
+		}
+		s.endpoint.sealer = s.sealing
+	}
 	return s, nil
 }
 
@@ -67,6 +78,9 @@ func NewServer(cfg Config, file *contactfile.File, packets PacketConn, listener 
 // is ErrKilled, nobody is told anything and the file is left as it is.
 func (s *Server) Run(ctx context.Context) error {
 	defer s.outbox.close()
+	if s.sealing != nil {
+		defer s.sealing.close()
+	}
 	defer s.execution.Stop()
 	defer s.endpoint.packets.Close()
 	defer s.endpoint.listener.Close()
@@ -96,8 +110,18 @@ func (s *Server) reportDrops(ctx context.Context) error {
 
 // shutDown tells the manager first, so that it knows at once.
 func (s *Server) shutDown() error {
+	select {
+	case <-s.stopped:
+	default:
+	}
 	err := s.status.End("the daemon shuts down")
 	s.announce()
+	if s.sealing != nil && s.sealing.wasAsked() { // there, what nobody asked for is a hint, and the manager asks now
+		select {
+		case <-s.stopped:
+		case <-time.After(stoppedWait):
+		}
+	}
 	s.execution.ShutDown()
 	return err
 }
@@ -154,7 +178,11 @@ func (s *Server) Drops() *Drops { return &s.drops }
 func (s *Server) announce() {
 	if to, ok := s.cfg.Manager.AddrPort(); ok {
 		r, one := s.status.Announce(), NewBatch()
-		s.endpoint.add(one, &r, to)
+		var t seal.Trailer
+		if s.sealing != nil {
+			t = s.sealing.nextUnasked()
+		}
+		s.endpoint.add(one, &r, &t, to)
 		s.endpoint.send(one)
 	}
 }
@@ -168,8 +196,18 @@ func (s *Server) answer(q telegram.StatusInquiry) (telegram.StatusResponse, Drop
 	if q.Control == telegram.Start {
 		s.delivery.heard()
 	}
-	return s.status.Answer(q)
+	r, drop := s.status.Answer(q)
+	if drop == NoDrop && r.Control == telegram.Stopped {
+		select {
+		case s.stopped <- struct{}{}:
+		default:
+		}
+	}
+	return r, drop
 }
+
+// SetKeys has other keys of sealed mode stand from now on.
+func (s *Server) SetKeys(keys []seal.SlaveKeys) { s.sealing.setKeys(keys) }
 
 // execute answers an order when the older results that are to be delivered have reached the manager, so that it learns them in
 // their order.

@@ -15,6 +15,7 @@ import (
 
 	"renraku/slave/slavetest"
 	"renraku/telegram"
+	"renraku/telegram/seal"
 )
 
 func TestAServerAnnouncesItselfAnswersAndTakesItsLeave(t *testing.T) {
@@ -269,4 +270,44 @@ func TestAResultAndItsResponseSayTheSame(t *testing.T) {
 		_, err := x.Append(nil)
 		require.ErrorIs(t, err, telegram.ErrControl, "it is the manager's own")
 	}
+}
+
+// startSealed is a server in sealed mode that has been asked once.
+func startSealed(t *testing.T) (*rig, *sealedRig) {
+	r := newRig(t)
+	keys := []seal.SlaveKeys{master(1).Derive(mgr01, app01)}
+	var err error
+	r.sealing, err = openSealing(keys, r.cfg.Records, r.cfg.Log)
+	require.NoError(t, err)
+	r.endpoint.sealer = r.sealing
+	manager := &sealedRig{t: t, mac: seal.NewMAC()}
+	r.run()
+	announced, _ := r.receive()
+	response, trailer := manager.opened(announced)
+	assert.Equal(t, telegram.Running, response.Control)
+	assert.Zero(t, trailer.Session)
+	response, _ = manager.opened(r.ask(manager.inquiry(telegram.Start, from1(7, 1, 1))))
+	assert.Equal(t, telegram.Running, response.Control)
+	return r, manager
+}
+
+func TestInSealedModeASlaveThatShutsDownStaysToAnswerStopped(t *testing.T) {
+	r, manager := startSealed(t)
+	ended := make(chan error, 1)
+	go func() { ended <- r.stop() }()
+	announced, _ := r.receive()
+	response, trailer := manager.opened(announced)
+	assert.Equal(t, telegram.Stopped, response.Control)
+	assert.Zero(t, trailer.Session)
+	response, trailer = manager.opened(r.ask(manager.inquiry(telegram.Check, from1(7, 1, 2))))
+	assert.Equal(t, telegram.Stopped, response.Control)
+	assert.Equal(t, uint64(2), trailer.Sequence)
+	require.NoError(t, await(t, ended))
+}
+
+func TestInSealedModeASlaveThatShutsDownStaysForASecondAtMost(t *testing.T) {
+	r, _ := startSealed(t)
+	began := time.Now()
+	require.NoError(t, r.stop())
+	assert.GreaterOrEqual(t, time.Since(began), stoppedWait)
 }

@@ -20,6 +20,8 @@ type Simulation struct {
 	width  int
 	drops  Drops
 
+	sealing *simulationSealing // nil in plain mode
+
 	mu    sync.Mutex
 	hosts []simulated
 
@@ -93,6 +95,9 @@ func (s *Simulation) Serve(ctx context.Context, packets PacketConn, listener net
 	defer packets.Close()
 	defer listener.Close()
 	e := &endpoint{responder: s, packets: packets, listener: listener, log: log, drops: &s.drops}
+	if s.sealing != nil {
+		e.sealer = s.sealing
+	}
 	return Serve(ctx, func() error { return nil }, e.servePackets, e.serveOrders)
 }
 

@@ -40,5 +40,15 @@ func Decode(b []byte) (Telegram, error) {
 	return decoded, nil
 }
 
+// PeekHost is the host name in the first 64 bytes of a telegram, as they stand: only where it is that of a host that one has can it
+// be relied on to be one. ok says whether there are so many bytes.
+func PeekHost(b []byte) (h Host, ok bool) {
+	if len(b) < hostOffset+HostLength {
+		return Host{}, false
+	}
+	h.take(b)
+	return h, true
+}
+
 // PeekType reads the type out of the first 68 bytes of a telegram, and so tells how long it is. Its error is a *FieldError.
 func PeekType(header []byte) (Type, error) { return typeOf(header) }

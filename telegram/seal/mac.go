@@ -74,11 +74,11 @@ func (m *MAC) Seal(telegram []byte, t *Trailer, key *Key) []byte {
 	return append(sealed, m.of(sealed, n, t.Direction, key)...)
 }
 
-// Check says whether the MAC of a sealed telegram of this direction is the one that the key gives. The form of the trailer is not
-// looked at: Split does that.
+// Check says whether a sealed telegram is of this direction, and its MAC the one that the key gives. The rest of the trailer's form is
+// not looked at: Split does that.
 func (m *MAC) Check(sealed []byte, d Direction, key *Key) bool {
 	n := len(sealed) - TrailerLength
-	if n <= 0 {
+	if n <= 0 || sealed[n+flagsOffset] != byte(d) {
 		return false
 	}
 	body, mac := sealed[:n+macOffset], sealed[n+macOffset:]

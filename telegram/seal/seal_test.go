@@ -97,6 +97,13 @@ func TestNeitherTheOtherDirectionNorAnotherKeyPassesTheCheck(t *testing.T) {
 	assert.True(t, m.Check(sealed, ToSlave, &key))
 	assert.False(t, m.Check(sealed, ToManager, &key))
 	assert.False(t, m.Check(sealed, ToSlave, &other))
+
+	// Flags of the other direction, and the MAC over them and this one.
+	n := telegram.StatusInquiryLength
+	sealed[n+flagsOffset] = byte(ToManager)
+	copy(sealed[n+macOffset:], m.of(sealed[:n+macOffset], n, ToSlave, &key))
+	assert.False(t, m.Check(sealed, ToSlave, &key))
+	assert.False(t, m.Check(sealed, ToManager, &key))
 }
 
 func TestSplitRefusesAnotherForm(t *testing.T) {

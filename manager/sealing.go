@@ -1,0 +1,153 @@
+package manager
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"net/netip"
+	"time"
+
+	"renraku/slave"
+	"renraku/telegram"
+	"renraku/telegram/seal"
+)
+
+// sealing is the manager's part of sealed mode on UDP: it seals inquiries and opens answers. It belongs to StatusControl, and is used
+// with its lock held.
+type sealing struct {
+	manager telegram.Host
+	master  seal.Master // the newest
+	session uint64      // of this start
+	term    uint64      // of this start, later than of any before
+	mac     *seal.MAC
+	highest uint64 // the highest sequence of any slave
+}
+
+// association is what there is between the manager and one slave in sealed mode.
+type association struct {
+	keys     seal.Pair
+	keyID    uint16
+	sequence uint64 // of the last inquiry
+	epoch    uint64 // the slave's start, as last known
+	hints    uint64 // the sequence of its last unasked response, within that start
+}
+
+func newSealing(manager telegram.Host, masters []seal.Master, term uint64) *sealing {
+	var session [8]byte
+	for binary.BigEndian.Uint64(session[:]) == 0 { // which an unasked response has
+		rand.Read(session[:]) // never fails
+	}
+	return &sealing{manager: manager, master: masters[len(masters)-1], term: term,
+		session: binary.BigEndian.Uint64(session[:]), mac: seal.NewMAC()}
+}
+
+// seal appends the trailer to an inquiry (18). Another master key is taken up where a round begins, so that the answers of one that
+// has begun count, and not for all slaves at once.
+func (g *sealing) seal(inquiry []byte, m *monitor) []byte {
+	a := m.association
+	switch {
+	case a == nil: // a slave that comes back in the same term knows higher sequences already
+		a = &association{sequence: g.highest}
+		m.association = a
+		g.derive(m)
+	case m.attempts <= 1 && a.keyID != g.master.ID:
+		g.derive(m)
+	}
+	a.sequence++
+	g.highest = max(g.highest, a.sequence)
+	return g.mac.Seal(inquiry, &seal.Trailer{Direction: seal.ToSlave, KeyID: a.keyID, Session: g.session, Sequence: a.sequence,
+		Epoch: g.term}, &a.keys.Inquiry)
+}
+
+func (g *sealing) derive(m *monitor) {
+	keys := g.master.Derive(g.manager, m.host)
+	m.association.keyID, m.association.keys = keys.ID, keys.Pair()
+}
+
+// open gives the response in what a slave sent, or the reason for which it does not count.
+func (g *sealing) open(sealed []byte, m *monitor) (response []byte, t seal.Trailer, drop slave.Drop) {
+	response, t, err := seal.Split(sealed)
+	a := m.association
+	switch {
+	case err != nil:
+		return nil, t, slave.DropTrailer
+	case a == nil || t.KeyID != a.keyID:
+		return nil, t, slave.DropKey
+	case !g.mac.Check(sealed, seal.ToManager, &a.keys.Response):
+		return nil, t, slave.DropMAC
+	}
+	return response, t, slave.NoDrop
+}
+
+// answers says whether a response is to one of the inquiries that are outstanding: those of the round that waits.
+func (g *sealing) answers(m *monitor, t *seal.Trailer) bool {
+	a := m.association
+	return m.waiting && t.Session == g.session && t.Sequence <= a.sequence && a.sequence-t.Sequence < uint64(m.attempts)
+}
+
+// hint says whether an unasked response is one that did not come before.
+func (a *association) hint(t *seal.Trailer) bool {
+	if t.Session != 0 || t.Epoch < a.epoch || t.Epoch == a.epoch && t.Sequence <= a.hints {
+		return false
+	}
+	a.epoch, a.hints = t.Epoch, t.Sequence
+	return true
+}
+
+// heard keeps the slave's start, so that what it sent before that counts no more.
+func (a *association) heard(epoch uint64) {
+	if epoch != a.epoch {
+		a.epoch, a.hints = epoch, 0
+	}
+}
+
+// takeSealed takes a datagram in sealed mode, with the lock held, and says why it does not count. Whose it is, it says in the clear; the
+// MAC is checked before anything else is looked at.
+func (s *StatusControl) takeSealed(now time.Time, b []byte, from netip.Addr, r *telegram.StatusResponse) slave.Drop {
+	host, ok := telegram.PeekHost(b)
+	if !ok {
+		return slave.DropLength
+	}
+	m, drop := s.sender(host, from)
+	if drop != slave.NoDrop {
+		return drop
+	}
+	response, t, drop := s.sealing.open(b, m)
+	if drop != slave.NoDrop {
+		return drop
+	}
+	if err := r.Decode(response); err != nil {
+		return slave.DropOf(err)
+	}
+	if !s.sealing.answers(m, &t) {
+		if !m.association.hint(&t) {
+			return slave.DropReplay
+		}
+		return s.askOnHint(now, m)
+	}
+	m.association.heard(t.Epoch)
+	return s.answer(now, m, r)
+}
+
+// askOnHint has a slave asked at once that says something new, unless it is being asked: what it says counts as an answer only.
+func (s *StatusControl) askOnHint(now time.Time, m *monitor) slave.Drop {
+	if !s.monitoring || m.ended {
+		return slave.DropNotMonitored
+	}
+	if m.askNow(now) {
+		s.schedule.moved(m)
+	}
+	return slave.NoDrop
+}
+
+// Seal has all telegrams sealed from the start on, with the newest of the master keys, by the manager of that name. The term is
+// greater than that of any start before.
+func (s *StatusControl) Seal(manager telegram.Host, masters []seal.Master, term uint64) {
+	s.sealing = newSealing(manager, masters, term)
+}
+
+// setMasters has the newest of other master keys seal from each slave's next round on.
+func (s *StatusControl) setMasters(masters []seal.Master) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sealing.master = masters[len(masters)-1]
+}

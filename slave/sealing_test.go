@@ -1,0 +1,371 @@
+package slave
+
+import (
+	"math/rand/v2"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"renraku/slave/slavetest"
+	"renraku/telegram"
+	"renraku/telegram/seal"
+)
+
+var mgr01 = must(telegram.NewHost("mgr01"))
+
+func master(id uint16) *seal.Master {
+	m := &seal.Master{ID: id}
+	for i := range m.Secret {
+		m.Secret[i] = byte(id) + byte(i)
+	}
+	return m
+}
+
+// sealedRig is a Server app01 in sealed mode without its sockets, whose telegrams the test carries, and what the manager does.
+type sealedRig struct {
+	*Server
+	t       testing.TB
+	records *Records
+	path    string // of the contact file
+	log     *logBook
+	mac     *seal.MAC
+}
+
+func newSealedRig(t testing.TB, records *Records, keys ...seal.SlaveKeys) *sealedRig {
+	if len(keys) == 0 {
+		keys = []seal.SlaveKeys{master(1).Derive(mgr01, app01)}
+	}
+	file, path := openContactFile(t)
+	log, book := newLog()
+	r := &sealedRig{t: t, records: records, path: path, log: book, mac: seal.NewMAC()}
+	r.Server = newServer(t, Config{Manager: must(NewAddress("192.0.2.10:10320")), Keys: keys, Records: records, Log: log},
+		file, nil, newQueueListener())
+	t.Cleanup(func() { r.sealing.close(); r.outbox.close() })
+	require.NoError(t, r.status.Begin())
+	return r
+}
+
+// inquiry is a sealed SQ of the manager.
+func (r *sealedRig) inquiry(control telegram.Control, t seal.Trailer) []byte {
+	b := must(telegram.StatusInquiry{Host: app01, Control: control}.Append(nil))
+	keys := master(t.KeyID).Derive(mgr01, app01)
+	pair := keys.Pair()
+	return r.mac.Seal(b, &t, &pair.Inquiry)
+}
+
+// from1 is the trailer of an inquiry with key 1 in this term.
+func from1(term, session, sequence uint64) seal.Trailer {
+	return seal.Trailer{KeyID: 1, Session: session, Sequence: sequence, Epoch: term}
+}
+
+var managerAt = netip.MustParseAddrPort("192.0.2.10:40000")
+
+// ask gives the response as the bytes that would be sent, or the reason for which there is none.
+func (r *sealedRig) ask(b []byte) ([]byte, Drop) {
+	response, trailer, drop := r.endpoint.answerPacket(b, managerAt)
+	if drop != NoDrop {
+		return nil, drop
+	}
+	out := NewBatch()
+	r.endpoint.add(out, &response, &trailer, managerAt)
+	answer, _ := out.At(0)
+	return answer, NoDrop
+}
+
+// opened checks the MAC of a response.
+func (r *sealedRig) opened(b []byte) (telegram.StatusResponse, seal.Trailer) {
+	r.t.Helper()
+	plain, t, err := seal.Split(b)
+	require.NoError(r.t, err)
+	response, err := telegram.DecodeStatusResponse(plain)
+	require.NoError(r.t, err)
+	keys := master(t.KeyID).Derive(mgr01, app01)
+	pair := keys.Pair()
+	require.True(r.t, r.mac.Check(b, seal.ToManager, &pair.Response))
+	return response, t
+}
+
+// dropOf is the reason for which an inquiry is dropped.
+func (r *sealedRig) dropOf(control telegram.Control, t seal.Trailer) Drop {
+	_, drop := r.ask(r.inquiry(control, t))
+	return drop
+}
+
+func TestASealedInquiryIsAnsweredWithItsSessionAndSequence(t *testing.T) {
+	r := newSealedRig(t, openRecords(t))
+	answer, drop := r.ask(r.inquiry(telegram.Start, from1(7, 0xABCD, 41)))
+	require.Equal(t, NoDrop, drop)
+	response, trailer := r.opened(answer)
+	assert.Equal(t, telegram.Running, response.Control)
+	assert.Equal(t, seal.Trailer{Direction: seal.ToManager, KeyID: 1, Session: 0xABCD, Sequence: 41, Epoch: r.sealing.start}, trailer)
+}
+
+func TestOnlyALaterInquiryIsTaken(t *testing.T) {
+	r := newSealedRig(t, openRecords(t))
+	for _, c := range []struct {
+		trailer seal.Trailer
+		want    Drop
+	}{
+		{from1(7, 1, 10), NoDrop},
+		{from1(7, 1, 10), DropReplay},
+		{from1(7, 1, 9), DropReplay},
+		{from1(7, 1, 12), NoDrop},
+		{from1(7, 1, 11), DropReplay},
+		{from1(7, 2, 13), DropReplay}, // of another session of the same term
+		{from1(6, 1, 100), DropReplay},
+		{from1(8, 2, 1), NoDrop}, // the manager was started again
+		{from1(7, 1, 101), DropReplay},
+		{from1(8, 2, 2), NoDrop},
+	} {
+		assert.Equal(t, c.want, r.dropOf(telegram.Check, c.trailer), "%+v", c.trailer)
+	}
+	assert.Len(t, r.log.with("inquiry of an earlier start of the manager dropped"), 2, "once for each such start")
+}
+
+func TestWhatIsNotSealedForThisSlaveIsDroppedByItsReason(t *testing.T) {
+	r := newSealedRig(t, openRecords(t))
+	good := r.inquiry(telegram.End, from1(7, 1, 10))
+	with := func(change func(b []byte)) []byte {
+		b := append([]byte(nil), good...)
+		change(b)
+		return b
+	}
+	other := master(1).Derive(mgr01, must(telegram.NewHost("app02")))
+	pair := other.Pair()
+	forAnother := r.mac.Seal(append([]byte(nil), good[:telegram.StatusInquiryLength]...), &seal.Trailer{KeyID: 1, Epoch: 9}, &pair.Inquiry)
+	back := r.inquiry(telegram.End, from1(7, 1, 10))
+	back[telegram.StatusInquiryLength+5] = 1
+	for name, c := range map[string]struct {
+		b    []byte
+		want Drop
+	}{
+		"plain":                    {good[:telegram.StatusInquiryLength], DropTrailer},
+		"nothing":                  {nil, DropTrailer},
+		"another magic":            {with(func(b []byte) { b[68] = 'X' }), DropTrailer},
+		"a changed control":        {with(func(b []byte) { b[67] = 1 }), DropMAC},
+		"a changed MAC":            {with(func(b []byte) { b[len(b)-1] ^= 1 }), DropMAC},
+		"a later sequence":         {with(func(b []byte) { b[68+23]++ }), DropMAC},
+		"a key that is not there":  {r.inquiry(telegram.End, seal.Trailer{KeyID: 2, Epoch: 9}), DropKey},
+		"sealed for another slave": {forAnother, DropMAC},
+		"the other direction":      {back, DropMAC},
+	} {
+		_, drop := r.ask(c.b)
+		assert.Equal(t, c.want, drop, name)
+	}
+	assert.True(t, r.Monitoring())
+	_, _, drop := r.endpoint.answerPacket(good, netip.MustParseAddrPort("192.0.2.11:40000"))
+	assert.Equal(t, DropAddress, drop)
+	_, drop = r.ask(good)
+	assert.Equal(t, NoDrop, drop, "and the right one is taken still")
+	assert.False(t, r.Monitoring())
+}
+
+func TestItsOwnResponseSentBackIsDropped(t *testing.T) {
+	r := newSealedRig(t, openRecords(t))
+	answer, _ := r.ask(r.inquiry(telegram.Check, from1(7, 1, 10)))
+	_, drop := r.ask(answer)
+	assert.Equal(t, DropMAC, drop)
+}
+
+func TestAReplayedEndIsNotTakenAfterARestart(t *testing.T) {
+	dir := t.TempDir()
+	log, _ := newLog()
+	start := func() (*sealedRig, func()) {
+		records := must(OpenRecords(dir, log))
+		r := newSealedRig(t, records)
+		return r, func() { records.Close() }
+	}
+	r, stop := start()
+	end := r.inquiry(telegram.End, from1(7, 1, 10))
+	_, drop := r.ask(end)
+	require.Equal(t, NoDrop, drop)
+	require.Equal(t, NoDrop, r.dropOf(telegram.Start, from1(7, 1, 11)))
+	first := r.sealing.start
+	stop()
+	r, stop = start() // without a shutdown
+	defer stop()
+	assert.Greater(t, r.sealing.start, first)
+	_, drop = r.ask(end)
+	assert.Equal(t, DropReplay, drop)
+	assert.True(t, r.Monitoring())
+	assert.Equal(t, DropReplay, r.dropOf(telegram.Check, from1(7, 1, 11)))
+	assert.Equal(t, NoDrop, r.dropOf(telegram.Check, from1(7, 1, 12)))
+}
+
+func TestBothKeysAreTakenAndTheResponseHasTheOneThatAsked(t *testing.T) {
+	r := newSealedRig(t, openRecords(t), master(1).Derive(mgr01, app01), master(2).Derive(mgr01, app01))
+	assert.Equal(t, uint16(1), r.sealing.nextUnasked().KeyID, "the manager may not have the second yet")
+	for i, id := range []uint16{1, 2, 1, 2} {
+		trailer := from1(7, 1, uint64(i+1))
+		trailer.KeyID = id
+		answer, drop := r.ask(r.inquiry(telegram.Check, trailer))
+		require.Equal(t, NoDrop, drop)
+		_, got := r.opened(answer)
+		assert.Equal(t, id, got.KeyID)
+		assert.Equal(t, id, r.sealing.nextUnasked().KeyID)
+	}
+	r.SetKeys([]seal.SlaveKeys{master(2).Derive(mgr01, app01), master(3).Derive(mgr01, app01)})
+	assert.Equal(t, DropKey, r.dropOf(telegram.Check, from1(7, 1, 100)))
+	trailer := from1(7, 1, 100)
+	trailer.KeyID = 3
+	assert.Equal(t, NoDrop, r.dropOf(telegram.Check, trailer))
+}
+
+func TestUnaskedResponsesCountOnWithinAStart(t *testing.T) {
+	r := newSealedRig(t, openRecords(t))
+	first, second := r.sealing.nextUnasked(), r.sealing.nextUnasked()
+	assert.Equal(t, seal.Trailer{Direction: seal.ToManager, KeyID: 1, Sequence: 1, Epoch: r.sealing.start}, first)
+	assert.Equal(t, first.Sequence+1, second.Sequence)
+}
+
+func TestADamagedMemoryOfTheLastInquiryIsSaidAndForgotten(t *testing.T) {
+	records := openRecords(t)
+	path := filepath.Join(records.Runs.Path(), heardFile)
+	for _, damage := range []string{"rubbish", "00000000000000000007 0000000000000001 00000000000000000010 00001", "\x00", " 7 1 10 1\n"} {
+		require.NoError(t, os.WriteFile(path, []byte(damage), 0o640))
+		h, damaged, err := openHeard(records.Runs.Path())
+		require.NoError(t, err)
+		assert.True(t, damaged, damage)
+		assert.Zero(t, h.heard)
+		h.close()
+	}
+	trailer := from1(7, 1, 10)
+	h, _, err := openHeard(records.Runs.Path())
+	require.NoError(t, err)
+	require.NoError(t, h.take(&trailer, true))
+	h.close()
+	assert.Equal(t, "00000000000000000007 0000000000000001 00000000000000000010 00001\n", contents(t, path))
+	h, damaged, err := openHeard(records.Runs.Path())
+	require.NoError(t, err)
+	defer h.close()
+	assert.False(t, damaged)
+	assert.Equal(t, heard{7, 1, 10, 1}, h.heard)
+}
+
+func TestEveryStartHasAGreaterNumberWhateverTheClockSays(t *testing.T) {
+	records := openRecords(t)
+	at := time.Date(2026, 11, 29, 0, 0, 0, 0, time.UTC)
+	last := uint64(0)
+	for _, clock := range []time.Time{at, at, at.Add(-time.Hour), time.Unix(0, 0), time.Unix(-5, 0), at.Add(time.Hour), at} {
+		next, err := records.NextStart(clock)
+		require.NoError(t, err)
+		assert.Greater(t, next, last)
+		last = next
+	}
+	path := filepath.Join(records.Runs.Path(), startsFile)
+	assert.Len(t, contents(t, path), startsDigits+1)
+	require.NoError(t, os.Remove(path))
+	next, err := records.NextStart(at.Add(2 * time.Hour))
+	require.NoError(t, err)
+	assert.Greater(t, next, last, "where the file is lost, by the clock")
+	require.NoError(t, os.WriteFile(path, []byte("rubbish\n"), 0o640))
+	again, err := records.NextStart(at.Add(3 * time.Hour))
+	assert.ErrorContains(t, err, "is damaged")
+	assert.Greater(t, again, next)
+}
+
+func TestAMillionReplayedOrForgedDatagramsChangeNothingAtTheSlave(t *testing.T) {
+	all := 1_000_000
+	if slavetest.Race {
+		all /= 20
+	}
+	const seed = 10320
+	random := rand.New(rand.NewPCG(seed, 2))
+	r := newSealedRig(t, openRecords(t))
+	var inquiries, answers [][]byte
+	for i := range uint64(8640) { // a day, with ends and new beginnings
+		control := []telegram.Control{telegram.Check, telegram.Check, telegram.End, telegram.Start}[i%4]
+		b := r.inquiry(control, from1(7+i/1000, 1+i/1000, i+1))
+		answer, drop := r.ask(b)
+		require.Equal(t, NoDrop, drop)
+		inquiries, answers = append(inquiries, b), append(answers, append([]byte(nil), answer...))
+	}
+	require.True(t, r.Monitoring())
+	state := func() []any {
+		return []any{r.status.phase, r.sealing.heard.heard, contents(t, r.path), contents(t, filepath.Join(r.records.Runs.Path(), heardFile))}
+	}
+	before := state()
+	taken := map[Drop]int{}
+	for range all {
+		b := append([]byte(nil), inquiries[random.IntN(len(inquiries))]...)
+		switch random.IntN(4) {
+		case 0: // as it was
+		case 1:
+			b[random.IntN(len(b))] ^= 1 << random.IntN(8)
+		case 2: // the trailer of another
+			copy(b[telegram.StatusInquiryLength:], inquiries[random.IntN(len(inquiries))][telegram.StatusInquiryLength:])
+		case 3:
+			b = append(b[:0], answers[random.IntN(len(answers))]...)
+		}
+		_, _, drop := r.endpoint.answerPacket(b, managerAt)
+		taken[drop]++
+	}
+	t.Log(taken)
+	assert.Zero(t, taken[NoDrop], "seed %d: %v", seed, taken)
+	assert.Equal(t, before, state())
+	assert.Equal(t, NoDrop, r.dropOf(telegram.Check, from1(15, 9, 100_000)), "the right one is taken still")
+}
+
+func FuzzTakeSealed(f *testing.F) {
+	r := newSealedRig(f, openRecords(f))
+	f.Add(r.inquiry(telegram.Check, from1(7, 1, 1)))
+	f.Add(r.inquiry(telegram.End, seal.Trailer{KeyID: 2}))
+	f.Add(sq("app01", 0x0001))
+	f.Add([]byte{})
+	keys := master(1).Derive(mgr01, app01)
+	pair := keys.Pair()
+	f.Fuzz(func(t *testing.T, b []byte) {
+		q, answer, drop := r.sealing.take(b)
+		if drop != NoDrop {
+			require.Zero(t, q)
+			require.Zero(t, answer)
+			return
+		}
+		require.True(t, r.mac.Check(b, seal.ToSlave, &pair.Inquiry), "nothing is taken without its MAC")
+		require.Equal(t, app01, q.Host)
+	})
+}
+
+func TestTheSimulationInSealedModeTakesNothingTwiceAndKeepsSlavesApart(t *testing.T) {
+	s := must(NewSimulation("sim", 10))
+	s.Seal(mgr01, []seal.Master{*master(1), *master(2)})
+	mac := seal.NewMAC()
+	inquiry := func(host string, m *seal.Master, sequence uint64) []byte {
+		h := must(telegram.NewHost(host))
+		keys := m.Derive(mgr01, h)
+		pair := keys.Pair()
+		return mac.Seal(must(telegram.StatusInquiry{Host: h, Control: telegram.Check}.Append(nil)),
+			&seal.Trailer{KeyID: m.ID, Session: 1, Sequence: sequence, Epoch: 7}, &pair.Inquiry)
+	}
+	e := &endpoint{responder: s, sealer: s.sealing}
+	for _, c := range []struct {
+		b    []byte
+		want Drop
+	}{
+		{inquiry("sim03", master(1), 5), NoDrop},
+		{inquiry("sim03", master(1), 5), DropReplay},
+		{inquiry("sim04", master(1), 5), NoDrop},
+		{inquiry("sim03", master(2), 6), NoDrop},
+		{inquiry("sim03", master(1), 7), NoDrop},
+		{inquiry("sim03", master(3), 8), DropKey},
+		{inquiry("sim11", master(1), 5), DropForeignHost},
+		{sq("sim03", 1), DropTrailer},
+	} {
+		r, trailer, drop := e.answerPacket(c.b, managerAt)
+		require.Equal(t, c.want, drop)
+		if drop != NoDrop {
+			continue
+		}
+		out := NewBatch()
+		e.add(out, &r, &trailer, managerAt)
+		answer, _ := out.At(0)
+		keys := master(trailer.KeyID).Derive(mgr01, r.Host)
+		pair := keys.Pair()
+		assert.True(t, mac.Check(answer, seal.ToManager, &pair.Response))
+	}
+}
