@@ -19,6 +19,7 @@ func BenchmarkTelegram(b *testing.B) {
 	benchmarkAll(b, "", fields{"app01.example.net", "NIGHTBATCH", "BATCH", "ended normally after 12.3s: 4711 records written"})
 	benchmarkAll(b, " full", fields{strings.Repeat("h", HostLength), strings.Repeat("P", ProcessLength),
 		strings.Repeat("S", StatusLength), strings.Repeat("x", TextLength)})
+	benchmarkAll(b, " empty", fields{"app01.example.net", "NIGHTBATCH", "", ""})
 	benchmarkAll(b, " Japanese", fields{"app01.example.net", "NIGHTBATCH", "BATCH", "夜間バッチは12.3秒で正常終了しました: 4711件を書き込みました"})
 }
 

@@ -62,8 +62,8 @@ func (r ExecutionResponse) Append(b []byte) ([]byte, error) {
 // Decode has q be what the bytes of one XQ say, no more and no fewer; with an error, the zero value. Its error is a *FieldError.
 func (q *ExecutionOrder) Decode(b []byte) error {
 	if len(b) == ExecutionOrderLength {
-		if b := (*[ExecutionOrderLength]byte)(b); hasType(b[:], XQ) && validName(b[:HostLength], 1) &&
-			validName(b[processOffset:][:ProcessLength], 1) {
+		if b := (*[ExecutionOrderLength]byte)(b); hasType(b[:], XQ) && validHost((*[HostLength]byte)(b[hostOffset:])) &&
+			validProcess((*[ProcessLength]byte)(b[processOffset:])) {
 			q.Host.take(b[:])
 			q.Control = controlIn(b[:])
 			q.Process.take(b[:])
@@ -83,14 +83,13 @@ func DecodeExecutionOrder(b []byte) (q ExecutionOrder, err error) {
 // Decode has r be what the bytes of one XR say, no more and no fewer; with an error, the zero value. Its error is a *FieldError.
 func (r *ExecutionResponse) Decode(b []byte) error {
 	if len(b) == ExecutionResponseLength {
-		if b := (*[ExecutionResponseLength]byte)(b); hasType(b[:], XR) && validName(b[:HostLength], 1) &&
-			validName(b[processOffset:][:ProcessLength], 1) &&
-			validName(b[resultStatusOffset:][:StatusLength], 0) && validText((*[TextLength]byte)(b[resultTextOffset:])) {
+		if b := (*[ExecutionResponseLength]byte)(b); hasType(b[:], XR) && validHost((*[HostLength]byte)(b[hostOffset:])) &&
+			validProcess((*[ProcessLength]byte)(b[processOffset:])) &&
+			validStatus((*[StatusLength]byte)(b[resultStatusOffset:])) && r.Text.takeValid(b[resultTextOffset:]) {
 			r.Host.take(b[:])
 			r.Control = controlIn(b[:])
 			r.Process.take(b[:])
 			r.Status.take(b[resultStatusOffset:])
-			r.Text.take(b[resultTextOffset:])
 			return nil
 		}
 	}

@@ -164,10 +164,10 @@ func setName(b []byte, s string, f Field, least int) error {
 		return &FieldError{Field: f, Offset: strings.IndexByte(s, ' '), Err: ErrSpace}
 	}
 	pad(b, s)
-	if validName(b, least) {
-		return nil
+	if e := nameFault(b, f, least); e != nil {
+		return e
 	}
-	return nameFault(b, f, least)
+	return nil
 }
 
 func tooLong(f Field, s string, most int) error {

@@ -20,12 +20,19 @@ func (s *Status) take(b []byte) {
 	s.b = [StatusLength]byte(b)
 }
 
-func (x *Text) take(b []byte) {
-	if b[0] == ' ' && [TextLength]byte(b) == blank {
+// takeValid takes the text if it is right, and says whether it is. Taking and checking are one here, since most texts are empty: what
+// is blank needs no other check.
+func (x *Text) takeValid(b []byte) bool {
+	field := (*[TextLength]byte)(b)
+	if field[0] == ' ' && *field == blank {
 		*x = Text{}
-		return
+		return true
 	}
-	x.b = [TextLength]byte(b)
+	if !validText(field) {
+		return false
+	}
+	x.b = *field
+	return true
 }
 
 func putHeader(b []byte, t Type, h *Host, c Control) {

@@ -55,7 +55,7 @@ func (r StatusResponse) Append(b []byte) ([]byte, error) {
 // Decode has q be what the bytes of one SQ say, no more and no fewer; with an error, the zero value. Its error is a *FieldError.
 func (q *StatusInquiry) Decode(b []byte) error {
 	if len(b) == StatusInquiryLength {
-		if b := (*[StatusInquiryLength]byte)(b); hasType(b[:], SQ) && validName(b[:HostLength], 1) {
+		if b := (*[StatusInquiryLength]byte)(b); hasType(b[:], SQ) && validHost((*[HostLength]byte)(b[hostOffset:])) {
 			q.Host.take(b[:])
 			q.Control = controlIn(b[:])
 			return nil
@@ -74,12 +74,11 @@ func DecodeStatusInquiry(b []byte) (q StatusInquiry, err error) {
 // Decode has r be what the bytes of one SR say, no more and no fewer; with an error, the zero value. Its error is a *FieldError.
 func (r *StatusResponse) Decode(b []byte) error {
 	if len(b) == StatusResponseLength {
-		if b := (*[StatusResponseLength]byte)(b); hasType(b[:], SR) && validName(b[:HostLength], 1) &&
-			validName(b[responseStatusOffset:][:StatusLength], 0) && validText((*[TextLength]byte)(b[responseTextOffset:])) {
+		if b := (*[StatusResponseLength]byte)(b); hasType(b[:], SR) && validHost((*[HostLength]byte)(b[hostOffset:])) &&
+			validStatus((*[StatusLength]byte)(b[responseStatusOffset:])) && r.Text.takeValid(b[responseTextOffset:]) {
 			r.Host.take(b[:])
 			r.Control = controlIn(b[:])
 			r.Status.take(b[responseStatusOffset:])
-			r.Text.take(b[responseTextOffset:])
 			return nil
 		}
 	}
