@@ -14,7 +14,7 @@ var (
 )
 
 // BenchmarkTelegram has, for each telegram, the copy of its bytes (the limit), encode and decode, in one run: with the contents of
-// every day, with every field full, and with a Japanese text.
+// every day, with every field full, with an empty message, and with a Japanese text.
 func BenchmarkTelegram(b *testing.B) {
 	benchmarkAll(b, "", fields{"app01.example.net", "NIGHTBATCH", "BATCH", "ended normally after 12.3s: 4711 records written"})
 	benchmarkAll(b, " full", fields{strings.Repeat("h", HostLength), strings.Repeat("P", ProcessLength),

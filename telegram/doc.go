@@ -18,7 +18,7 @@
 //
 //   - format.go: types, offsets, lengths, control bits.
 //   - field.go: the values that stand in a field (Host, ProcessID, Status, Text).
-//   - check.go: whether a field's bytes are right, at the cost of little more than their copy.
+//   - check.go: whether a field's bytes are right, eight of them at a time.
 //   - fault.go: what is wrong with those that are not.
 //   - layout.go: copying between the values and their places in a telegram.
 //   - status.go: StatusInquiry (SQ) and StatusResponse (SR).
