@@ -83,9 +83,9 @@ func serveRole(role string, args []string) error {
 	case "asker", "asker-single":
 		return serveAsker(args[0], role == "asker-single")
 	case "simulation":
-		return serveSimulation(args[0])
+		return serveSimulation(args[0], mode(args[1]))
 	case "poll":
-		return servePoll(args[0], args[1], args[2])
+		return servePoll(args[0], mode(args[1]), args[2], args[3])
 	}
 	return fmt.Errorf("no such role")
 }

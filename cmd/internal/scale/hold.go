@@ -71,7 +71,7 @@ func startHeld(ctx context.Context, dir string, slaves int) (*held, error) {
 		return nil, fmt.Errorf("build renrakud: %w", err)
 	}
 	var err error
-	if h.simulation, err = start(ctx, anyCPU, "simulation", strconv.Itoa(slaves)); err != nil {
+	if h.simulation, err = start(ctx, anyCPU, "simulation", strconv.Itoa(slaves), string(plain)); err != nil {
 		return nil, err
 	}
 	if err := h.startDaemon(ctx, binary); err != nil {

@@ -8,6 +8,7 @@
 //   - main.go: the flags, and which part runs in which process.
 //   - child.go: the processes that it starts of itself, and what is asked of them; pin.go: which processor each has.
 //   - usage.go: what a process has used.
+//   - mode.go: plain or sealed mode, and what both sides need for it.
 //   - bare.go: the limit: round trips with nothing in them.
 //   - poll.go: a manager's status control that polls as fast as it can; simulation.go: the slaves.
 //   - ratio.go: the table of both.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -22,7 +21,7 @@ const (
 )
 
 // servePoll is a status control of the manager that polls the simulated slaves at the address.
-func servePoll(slaves, to, interval string) error {
+func servePoll(slaves string, how mode, to, interval string) error {
 	n, err := strconv.Atoi(slaves)
 	if err != nil {
 		return err
@@ -41,6 +40,9 @@ func servePoll(slaves, to, interval string) error {
 	status, err := newStatusControl(filepath.Join(dir, "contact.dat"), n, to, every, drops)
 	if err != nil {
 		return err
+	}
+	if how == sealed {
+		status.Seal(managerHost, masters, term)
 	}
 	if err := status.Begin(); err != nil {
 		return err
@@ -85,9 +87,6 @@ func newStatusControl(path string, n int, to string, interval time.Duration, dro
 	if err != nil {
 		return nil, err
 	}
-	own, err := telegram.NewHost("mgr01")
-	if err != nil {
-		return nil, fmt.Errorf("the manager's name: %w", err)
-	}
-	return manager.NewStatusControl(slave.NewOwnRecord(own, file, 0), slaves, file, packets, slog.New(slog.DiscardHandler), drops), nil
+	own := slave.NewOwnRecord(managerHost, file, 0)
+	return manager.NewStatusControl(own, slaves, file, packets, slog.New(slog.DiscardHandler), drops), nil
 }

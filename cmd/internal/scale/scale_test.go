@@ -29,15 +29,17 @@ func TestBareLoopAndPollAreMeasuredInProcessesOfTheirOwn(t *testing.T) {
 		assert.Positive(t, s.cost)
 		assert.Zero(t, s.lost)
 	}
-	s, err := measurePoll(t.Context(), o, 500)
-	require.NoError(t, err)
-	assert.Greater(t, s.perSecond, 1000.0)
-	assert.Less(t, s.mallocs, 1.0)
-	assert.Positive(t, s.heap)
+	for _, how := range []mode{plain, sealed} {
+		s, err := measurePoll(t.Context(), o, &poll{500, how})
+		require.NoError(t, err)
+		assert.Greater(t, s.perSecond, 1000.0)
+		assert.Less(t, s.mallocs, 1.0)
+		assert.Positive(t, s.heap)
+	}
 }
 
 func TestAPollThatIsNotAtItsLimitIsNoMeasurement(t *testing.T) {
-	_, err := measurePollEvery(t.Context(), &options{window: 20 * time.Millisecond}, 10, time.Hour)
+	_, err := measurePollEvery(t.Context(), &options{window: 20 * time.Millisecond}, &poll{10, plain}, time.Hour)
 	assert.ErrorContains(t, err, "it skipped no round")
 }
 

@@ -15,7 +15,7 @@ import (
 const simulatedPrefix = "sim"
 
 // serveSimulation is the other side, as renraku simulate is.
-func serveSimulation(slaves string) error {
+func serveSimulation(slaves string, how mode) error {
 	n, err := strconv.Atoi(slaves)
 	if err != nil {
 		return err
@@ -23,6 +23,9 @@ func serveSimulation(slaves string) error {
 	s, err := slave.NewSimulation(simulatedPrefix, n)
 	if err != nil {
 		return err
+	}
+	if how == sealed {
+		s.Seal(managerHost, masters)
 	}
 	packets, listener, err := listenBoth()
 	if err != nil {
