@@ -220,7 +220,7 @@ func TestServersThatDoNotAnswerAtAllHoldNoOtherUp(t *testing.T) {
 	}
 	require.Eventually(t, func() bool { return len(c.dials.making) == maxDials }, patience, time.Millisecond)
 	begun := time.Now()
-	c.dials.place()()
+	takePlace(c.dials.making, slowDial).leave()
 	assert.Less(t, time.Since(begun), dialWait/2)
 	cancel()
 	all.Wait()

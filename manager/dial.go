@@ -15,6 +15,11 @@ const (
 	slowDial = 100 * time.Millisecond // a connection that takes longer makes room for another
 	dialWait = 5 * time.Second        // for a connection
 
+	// maxHandshakes is how many handshakes of TLS are in progress at once, but for slow ones. They are work for the processor: more of
+	// them at once would be no faster, and might make all of them late.
+	maxHandshakes = 64
+	slowHandshake = 500 * time.Millisecond // one that takes longer makes room for another
+
 	// maxPerAddress is how many connections to one address are open or being made at once; further orders wait. A program that answers
 	// as many slaves (renraku simulate) takes twice as many, and may be late to see the end of some.
 	maxPerAddress = slave.MaxConnections / 2
@@ -22,7 +27,8 @@ const (
 
 // dials bounds the connections of orders, so that many at once do not overrun the peers.
 type dials struct {
-	making chan struct{}
+	making   chan struct{}
+	securing chan struct{}
 
 	mu   sync.Mutex
 	open map[netip.AddrPort]*places // of addresses that somebody uses
@@ -35,38 +41,60 @@ type places struct {
 }
 
 func newDials() *dials {
-	return &dials{making: make(chan struct{}, maxDials), open: map[netip.AddrPort]*places{}}
+	return &dials{making: make(chan struct{}, maxDials), securing: make(chan struct{}, maxHandshakes), open: map[netip.AddrPort]*places{}}
 }
 
 // dialFunc is DialContext of net.Dialer.
 type dialFunc func(ctx context.Context, network, address string) (net.Conn, error)
 
-// dial waits for its places and connects. leave is for when the connection has been closed.
-func (d *dials) dial(ctx context.Context, to netip.AddrPort, connect dialFunc) (conn net.Conn, leave func(), err error) {
+// secureFunc does the handshake of a connection, within credentials.HandshakeWait; with an error it has closed the connection.
+type secureFunc func(ctx context.Context, conn net.Conn) (net.Conn, error)
+
+// dial waits for its places, connects and, where secure is not nil, does the handshake. leave is for when the connection has been
+// closed.
+func (d *dials) dial(ctx context.Context, to netip.AddrPort, connect dialFunc, secure secureFunc) (conn net.Conn, leave func(), err error) {
 	if leave, err = d.enter(ctx, to); err != nil {
 		return nil, nil, err
 	}
-	defer d.place()()
+	making := takePlace(d.making, slowDial)
+	defer making.leave()
 	dialing, cancel := context.WithTimeout(ctx, dialWait)
 	defer cancel()
-	if conn, err = connect(dialing, "tcp", to.String()); err != nil {
+	conn, err = connect(dialing, "tcp", to.String())
+	if err == nil && secure != nil {
+		making.keep() // so that few peers wait for a handshake to begin
+		securing := takePlace(d.securing, slowHandshake)
+		defer securing.leave()
+		making.leave()
+		conn, err = secure(ctx, conn)
+	}
+	if err != nil {
 		leave()
 		return nil, nil, err
 	}
 	return conn, leave, nil
 }
 
-// place waits for a place among the connections that are being made; leave gives it back. A server that does not answer at all keeps
-// its place for a moment only: behind a thousand of them nobody would wait for long.
-func (d *dials) place() (leave func()) {
-	d.making <- struct{}{}
-	once := sync.OnceFunc(func() { <-d.making })
-	slow := time.AfterFunc(slowDial, once)
-	return func() {
-		slow.Stop()
-		once()
-	}
+// heldPlace is one among the connections that are being made, or among the handshakes. A server that does not answer at all keeps it for a
+// moment only: behind a thousand of them nobody would wait for long.
+type heldPlace struct {
+	slow  *time.Timer
+	leave func() // gives it back, once
 }
+
+// takePlace waits for a place, which is given back when it has been held for so long.
+func takePlace(places chan struct{}, slow time.Duration) heldPlace {
+	places <- struct{}{}
+	once := sync.OnceFunc(func() { <-places })
+	timer := time.AfterFunc(slow, once)
+	return heldPlace{timer, func() {
+		timer.Stop()
+		once()
+	}}
+}
+
+// keep has a place that is held still stay so until leave.
+func (p *heldPlace) keep() { p.slow.Stop() }
 
 // enter waits for a place among the connections to the address, at most until ctx ends. leave gives it back, once.
 func (d *dials) enter(ctx context.Context, to netip.AddrPort) (leave func(), err error) {

@@ -59,20 +59,20 @@ func TestOneAddressHasABoundedNumberOfConnections(t *testing.T) {
 		}
 		var leaves []func()
 		for range maxPerAddress {
-			_, leave, err := d.dial(t.Context(), one, connect)
+			_, leave, err := d.dial(t.Context(), one, connect, nil)
 			require.NoError(t, err)
 			leaves = append(leaves, leave)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
-		_, _, err := d.dial(ctx, one, connect)
+		_, _, err := d.dial(ctx, one, connect, nil)
 		require.ErrorIs(t, err, context.DeadlineExceeded, "one more waits")
-		_, leave, err := d.dial(t.Context(), other, connect)
+		_, leave, err := d.dial(t.Context(), other, connect, nil)
 		require.NoError(t, err, "another address has places of its own")
 		leave()
 		var all sync.WaitGroup
 		all.Go(func() {
-			_, leave, err := d.dial(t.Context(), one, connect)
+			_, leave, err := d.dial(t.Context(), one, connect, nil)
 			assert.NoError(t, err)
 			leave()
 		})
@@ -85,8 +85,54 @@ func TestOneAddressHasABoundedNumberOfConnections(t *testing.T) {
 		assert.Empty(t, d.open)
 
 		failed := errors.New("failed")
-		_, _, err = d.dial(t.Context(), one, func(context.Context, string, string) (net.Conn, error) { return nil, failed })
+		_, _, err = d.dial(t.Context(), one, func(context.Context, string, string) (net.Conn, error) { return nil, failed }, nil)
 		require.ErrorIs(t, err, failed)
 		assert.Empty(t, d.open, "no place is kept by a connection that was not made")
+	})
+}
+
+func TestHandshakesAtOnceAreBoundedAndSlowOnesHoldNoOtherUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDials()
+		connected, inHandshake := 0, 0
+		var mu sync.Mutex
+		connect := func(context.Context, string, string) (net.Conn, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			connected++
+			conn, _ := net.Pipe()
+			return conn, nil
+		}
+		silent := func(ctx context.Context, _ net.Conn) (net.Conn, error) {
+			mu.Lock()
+			inHandshake++
+			mu.Unlock()
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		var all sync.WaitGroup
+		const peers = 2 * maxDials
+		for i := range peers {
+			all.Go(func() {
+				_, _, err := d.dial(ctx, netip.AddrPortFrom(netip.MustParseAddr("192.0.2.1"), uint16(i+1)), connect, silent)
+				assert.ErrorIs(t, err, context.Canceled)
+			})
+		}
+		synctest.Wait()
+		for n := 1; n <= 3; n++ {
+			mu.Lock()
+			assert.Equal(t, n*maxHandshakes, inHandshake)
+			assert.Equal(t, n*maxHandshakes+maxDials, connected, "no others wait for their handshake to begin")
+			mu.Unlock()
+			time.Sleep(slowHandshake)
+			synctest.Wait()
+		}
+		time.Sleep(peers / maxHandshakes * slowHandshake)
+		synctest.Wait()
+		assert.Equal(t, peers, inHandshake)
+		cancel()
+		all.Wait()
+		assert.Empty(t, d.open)
 	})
 }

@@ -20,6 +20,7 @@ import (
 
 	"renraku/contactfile"
 	"renraku/slave"
+	"renraku/slave/credentials"
 	"renraku/slave/datagram"
 	"renraku/telegram"
 )
@@ -127,10 +128,16 @@ func newOffice(t *testing.T, processes []slave.Process, slaves ...Slave) *office
 // openOffice is newOffice on the records of a directory, as an earlier manager left them.
 func openOffice(t *testing.T, dir string, processes []slave.Process, slaves ...Slave) *office {
 	t.Helper()
+	return openSealedOffice(t, nil, dir, processes, slaves...)
+}
+
+// openSealedOffice is openOffice in sealed mode, or in plain mode where security is nil.
+func openSealedOffice(t *testing.T, security *credentials.Security, dir string, processes []slave.Process, slaves ...Slave) *office {
+	t.Helper()
 	packets, listener, addr := sockets(t, "127.0.0.1")
 	o := &office{t: t, addr: addr, dir: dir, log: &logBook{}, events: &eventBook{}}
 	o.file, o.path = contact(t)
-	o.server = NewServer(Config{Host: host(t, "mgr01"), Slaves: slaves, Processes: processes, Records: recordsIn(t, dir),
+	o.server = NewServer(Config{Host: host(t, "mgr01"), Slaves: slaves, Security: security, Processes: processes, Records: recordsIn(t, dir),
 		Tell: o.events.tell, Log: slog.New(slog.NewTextHandler(o.log, nil))}, o.file, packets, listener)
 	t.Cleanup(func() {
 		o.server.own.Stop()
@@ -277,8 +284,15 @@ func realSlave(t *testing.T, name, manager string, packets *datagram.Conn, liste
 func realSlaveIn(t *testing.T, dir, name, manager string, packets *datagram.Conn, listener net.Listener, processes []slave.Process) (
 	path string, stop func()) {
 	t.Helper()
+	return sealedSlaveIn(t, nil, dir, name, manager, packets, listener, processes)
+}
+
+// sealedSlaveIn is realSlaveIn in sealed mode, or in plain mode where security is nil.
+func sealedSlaveIn(t *testing.T, security *credentials.Security, dir, name, manager string, packets *datagram.Conn, listener net.Listener,
+	processes []slave.Process) (path string, stop func()) {
+	t.Helper()
 	file, path := contact(t)
-	server, err := slave.NewServer(slave.Config{Host: host(t, name), Manager: address(t, manager), Processes: processes,
+	server, err := slave.NewServer(slave.Config{Host: host(t, name), Manager: address(t, manager), Security: security, Processes: processes,
 		Records: recordsIn(t, dir), Log: quiet()}, file, packets, listener)
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())

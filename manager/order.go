@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"renraku/slave"
+	"renraku/slave/credentials"
 	"renraku/telegram"
 )
 
@@ -25,6 +26,7 @@ type courier struct {
 	dialTo    func(ctx context.Context, network, address string) (net.Conn, error)
 	dials     *dials
 	addresses func(telegram.Host) *slave.Address
+	security  *credentials.Security // nil: plain
 	targets   *targets
 	responses *responses
 	more      time.Duration // beyond the process's timeout, for the XR
@@ -57,6 +59,8 @@ func (c *courier) order(ctx context.Context, e *entry, t target, trigger slave.T
 	switch {
 	case err == nil:
 		return r, true
+	case c.refused(err) != nil: // the slave has read nothing
+		return c.targets.takeBack(s, c.refused(err).Error()), true
 	case ctx.Err() != nil:
 		return c.targets.abandon(s), true
 	}
@@ -68,7 +72,7 @@ func (c *courier) converse(ctx context.Context, conn net.Conn, s *sentOrder, wai
 	conn.SetWriteDeadline(time.Now().Add(slave.WriteWait))
 	err := telegram.Write(conn, telegram.ExecutionOrder{Host: s.host, Control: telegram.Launch, Process: s.process})
 	if err != nil {
-		return slave.Result{}, err
+		return slave.Result{}, c.whyNotWritten(conn, err)
 	}
 	if wait > 0 {
 		conn.SetReadDeadline(time.Now().Add(wait))
@@ -106,7 +110,7 @@ func (c *courier) awaitResponse(conn net.Conn, s *sentOrder) (slave.Result, erro
 	}
 }
 
-// dial connects to the host; leave is for when the connection has been closed.
+// dial connects to the host, sealed where the mode is so; leave is for when the connection has been closed.
 func (c *courier) dial(ctx context.Context, host telegram.Host) (conn net.Conn, leave func(), err error) {
 	address := c.addresses(host)
 	if address == nil { // since the check
@@ -116,7 +120,7 @@ func (c *courier) dial(ctx context.Context, host telegram.Host) (conn net.Conn, 
 	if !ok {
 		return nil, nil, fmt.Errorf("address %v is not resolved", address)
 	}
-	return c.dials.dial(ctx, to, c.dialTo)
+	return c.dials.dial(ctx, to, c.dialTo, c.secure(host))
 }
 
 // sendReceipt says that the manager has the response: XQ TAKEN of the same host and process.

@@ -2,8 +2,6 @@ package manager
 
 import (
 	"context"
-	"errors"
-	"io"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -55,9 +53,8 @@ func (r *responses) serveConnection(ctx context.Context, conn net.Conn, from net
 	reader := telegram.NewReader(conn)
 	for {
 		t, err := slave.NextTelegram(ctx, conn, reader, time.Now().Add(slave.TelegramWait))
-		var field *telegram.FieldError
-		if errors.As(err, &field) || errors.Is(err, io.ErrUnexpectedEOF) {
-			r.drops.Count(slave.DropOf(err))
+		if drop := slave.StreamDrop(err); drop != slave.NoDrop {
+			r.drops.Count(drop)
 		}
 		if err != nil {
 			return
@@ -82,6 +79,11 @@ func (r *responses) serveTelegram(conn net.Conn, from netip.Addr, t telegram.Tel
 		return false
 	case !address.Is(from):
 		r.drops.Count(slave.DropAddress)
+		return false
+	}
+	if peer, err := otherPeer(conn, x.Host); err != nil {
+		r.drops.Count(slave.DropCertificate)
+		r.untaken.say(peer, err)
 		return false
 	}
 	if _, err := r.take(&x, nil); err != nil {

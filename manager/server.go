@@ -13,6 +13,7 @@ import (
 
 	"renraku/contactfile"
 	"renraku/slave"
+	"renraku/slave/credentials"
 	"renraku/telegram"
 	"renraku/telegram/seal"
 )
@@ -32,7 +33,8 @@ type Slave struct {
 // Config is what the manager has to know.
 type Config struct {
 	Host      telegram.Host
-	Slaves    []Slave // in definition order
+	Slaves    []Slave               // in definition order
+	Security  *credentials.Security // sealed mode; nil: plain
 	Processes []slave.Process
 	Masters   []seal.Master      // of sealed mode, the newest last; nil: plain mode
 	Records   *slave.Records     // of the manager's own server, and the history of all orders; they stay the caller's
@@ -82,6 +84,7 @@ func NewServer(cfg Config, file *contactfile.File, packets slave.PacketConn, lis
 		dialTo:    (&net.Dialer{LocalAddr: slave.LocalAddr(listener.Addr()), Control: portAtConnect}).DialContext,
 		dials:     newDials(),
 		addresses: s.status.addressOf,
+		security:  cfg.Security,
 		targets:   s.targets,
 		responses: s.responses,
 		more:      responseMore,
@@ -179,12 +182,16 @@ func (s *Server) shutDown() error {
 }
 
 func (s *Server) serveResponses(ctx context.Context) error {
+	var accept slave.Accept
+	if s.cfg.Security != nil {
+		accept = s.cfg.Security.Server
+	}
 	return slave.AcceptConnections(ctx, s.listener, s.cfg.Log, func(from netip.Addr) slave.Drop {
 		if !s.status.knows(from) {
 			return slave.DropAddress
 		}
 		return slave.NoDrop
-	}, &s.drops, s.responses.serveConnection)
+	}, &s.drops, slave.ServeSealed(accept, &s.drops, s.cfg.Log, s.responses.serveConnection))
 }
 
 // Begin begins monitoring again on the operator's command.

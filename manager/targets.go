@@ -261,6 +261,23 @@ func (k *targets) giveUp(s *sentOrder, why string) slave.Result {
 	if delivered {
 		return r
 	}
+	return k.conclude(s, r)
+}
+
+// takeBack ends an order of which it is known that the slave has read nothing: UNREACHABLE.
+func (k *targets) takeBack(s *sentOrder, why string) slave.Result {
+	s.entry.mu.Lock()
+	defer s.entry.mu.Unlock()
+	r, delivered := k.unknown(s, why)
+	if delivered {
+		return r
+	}
+	r.Outcome, r.Text = slave.Unreachable, why
+	return k.conclude(s, r)
+}
+
+// conclude records the result of an order, or leaves the order for later.
+func (k *targets) conclude(s *sentOrder, r slave.Result) slave.Result {
 	if err := k.record(&r); err != nil {
 		r.Text += unrecorded(err)
 		k.leave(s, time.Now().Add(unknownAgain))

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"renraku/slave/credentials"
 	"renraku/telegram"
 )
 
@@ -30,6 +31,8 @@ type delivery struct {
 	dialTo  func(ctx context.Context, network, address string) (net.Conn, error)
 	log     *slog.Logger
 	soon    chan struct{} // the manager was heard of
+
+	security *credentials.Security // nil: plain
 
 	mu     sync.Mutex
 	failed chan struct{} // closed when the next attempt has failed
@@ -111,9 +114,7 @@ func (d *delivery) attempt(ctx context.Context) (delivered int, err error) {
 	if !ok {
 		return 0, fmt.Errorf("address %v of the manager is not resolved", d.manager)
 	}
-	dialing, cancel := context.WithTimeout(ctx, deliveryDialWait)
-	defer cancel()
-	conn, err := d.dialTo(dialing, "tcp", to.String())
+	conn, err := d.connect(ctx, to.String())
 	if err != nil {
 		return 0, err
 	}
@@ -134,11 +135,32 @@ func (d *delivery) attempt(ctx context.Context) (delivered int, err error) {
 		}
 		t, err := reader.Read()
 		if !isReceipt(t, &p.response) {
-			return delivered, fmt.Errorf("%v: %s", &p.response, notTaken(t, err))
+			return delivered, fmt.Errorf("%v: %s", &p.response, d.notTaken(t, err))
 		}
 		d.box.taken(p.index)
 		delivered++
 	}
+}
+
+// connect gives a connection to the manager that is ready for telegrams.
+func (d *delivery) connect(ctx context.Context, to string) (net.Conn, error) {
+	dialing, cancel := context.WithTimeout(ctx, deliveryDialWait)
+	defer cancel()
+	conn, err := d.dialTo(dialing, "tcp", to)
+	if err != nil || d.security == nil {
+		return conn, err
+	}
+	return d.security.Client(ctx, conn, d.security.Current().Manager)
+}
+
+// notTaken also knows a manager that does not accept this server's certificate: in TLS 1.3 a client learns that when it reads.
+func (d *delivery) notTaken(t telegram.Telegram, err error) string {
+	if d.security != nil {
+		if refused := d.security.Refused(err); refused != nil {
+			return refused.Error()
+		}
+	}
+	return notTaken(t, err)
 }
 
 // fail says that an attempt has failed.

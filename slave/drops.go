@@ -40,6 +40,12 @@ const (
 	DropOverflow     // the socket's buffer had no room
 	DropRound        // a slave was not asked in an interval, since the manager was late by more than that itself
 
+	DropNotSealed     // a connection on which no TLS came, in sealed mode
+	DropHandshake     // a handshake of TLS that failed for another reason than the two below
+	DropHandshakeTime // a handshake that took too long
+	DropCertificate   // a certificate that one end did not accept, or a response of another host than that of the certificate
+	DropRecord        // what came on a connection of TLS was changed on its way
+
 	dropCount
 )
 
@@ -67,6 +73,12 @@ var dropNames = [dropCount]string{
 	DropSend:         "not sent",
 	DropOverflow:     "no room in the socket's buffer",
 	DropRound:        "rounds skipped",
+
+	DropNotSealed:     "not sealed",
+	DropHandshake:     "TLS handshake",
+	DropHandshakeTime: "TLS handshake too slow",
+	DropCertificate:   "certificate",
+	DropRecord:        "TLS record",
 }
 
 var dropFields = map[telegram.Field]Drop{

@@ -48,6 +48,7 @@ type endpoint struct {
 	sealer   sealer // nil in plain mode
 	packets  PacketConn
 	listener net.Listener
+	accept   Accept // nil: plain
 	log      *slog.Logger
 	drops    *Drops
 }

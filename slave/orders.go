@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"renraku/slave/credentials"
 	"renraku/telegram"
 )
 
@@ -30,7 +31,7 @@ func (e *endpoint) serveOrders(ctx context.Context) error {
 			return DropAddress
 		}
 		return NoDrop
-	}, e.drops, e.serveConnection)
+	}, e.drops, ServeSealed(e.accept, e.drops, e.log, e.serveConnection))
 }
 
 // AcceptConnections gives each connection that admit does not drop to serve, in a goroutine of its own, and closes it
@@ -201,9 +202,20 @@ func isReceipt(t telegram.Telegram, r *telegram.ExecutionResponse) bool {
 
 // countStreamError counts bytes that did not decode; an end between telegrams and a wait that is over are no fault.
 func (e *endpoint) countStreamError(conn net.Conn, err error) {
-	var field *telegram.FieldError
-	if errors.As(err, &field) || errors.Is(err, io.ErrUnexpectedEOF) {
-		e.drops.Count(DropOf(err))
+	if drop := StreamDrop(err); drop != NoDrop {
+		e.drops.Count(drop)
 		e.log.Warn("connection ended", "peer", conn.RemoteAddr().String(), "error", err)
 	}
+}
+
+// StreamDrop is the reason that an error of NextTelegram stands for: NoDrop for an end between telegrams and for a wait that is over.
+func StreamDrop(err error) Drop {
+	var field *telegram.FieldError
+	switch {
+	case errors.As(err, &field) || errors.Is(err, io.ErrUnexpectedEOF):
+		return DropOf(err)
+	case credentials.Broken(err):
+		return DropRecord
+	}
+	return NoDrop
 }

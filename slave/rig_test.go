@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"renraku/contactfile"
+	"renraku/slave/credentials"
 	"renraku/slave/datagram"
 )
 
@@ -27,6 +28,7 @@ type rig struct {
 	results  *managerEnd
 	packets  *datagram.Conn
 	listener *net.TCPListener
+	security *credentials.Security
 	stop     func() error // ends Run, and gives its error
 }
 
@@ -38,10 +40,14 @@ func startServer(t testing.TB, processes ...Process) *rig {
 	return r
 }
 
-func newRig(t testing.TB, processes ...Process) *rig {
+func newRig(t testing.TB, processes ...Process) *rig { return newSealedRig(t, nil, processes...) }
+
+// newSealedRig is one in sealed mode, or in plain mode where security is nil.
+func newSealedRig(t testing.TB, security *credentials.Security, processes ...Process) *rig {
 	loopback := netip.MustParseAddr("127.0.0.1")
 	r := &rig{
 		t:        t,
+		security: security,
 		packets:  must(datagram.New(must(net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(loopback, 0)))))),
 		listener: must(net.ListenTCP("tcp", net.TCPAddrFromAddrPort(netip.AddrPortFrom(loopback, 0)))),
 	}
@@ -56,7 +62,7 @@ func newRig(t testing.TB, processes ...Process) *rig {
 
 // serve has the server of the rig be on these records.
 func (r *rig) serve(records *Records, file *contactfile.File, log *slog.Logger, processes []Process) {
-	r.Server = newServer(r.t, Config{Manager: must(NewAddress(r.manager.LocalAddr().String())), Processes: processes, Records: records, Log: log},
+	r.Server = newServer(r.t, Config{Manager: must(NewAddress(r.manager.LocalAddr().String())), Security: r.security, Processes: processes, Records: records, Log: log},
 		file, r.packets, r.listener)
 }
 

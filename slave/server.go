@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"renraku/contactfile"
+	"renraku/slave/credentials"
 	"renraku/telegram"
 	"renraku/telegram/seal"
 )
@@ -24,7 +25,8 @@ const (
 // Config is what a slave has to know.
 type Config struct {
 	Host      telegram.Host
-	Manager   *Address // whose inquiries and orders are taken
+	Manager   *Address              // whose inquiries and orders are taken
+	Security  *credentials.Security // sealed mode; nil: plain
 	Processes []Process
 	Keys      []seal.SlaveKeys   // of sealed mode; nil: plain mode
 	Records   *Records           // they stay the caller's
@@ -62,12 +64,16 @@ func NewServer(cfg Config, file *contactfile.File, packets PacketConn, listener 
 	}
 	s.execution.outbox = s.outbox
 	s.delivery = newDelivery(s.outbox, cfg.Manager, listener.Addr(), cfg.Log)
+	s.delivery.security = cfg.Security
 	s.endpoint = endpoint{responder: s, packets: packets, listener: listener, log: cfg.Log, drops: &s.drops}
 	if cfg.Keys != nil {
 		if s.sealing, err = openSealing(cfg.Keys, cfg.Records, cfg.Log); err != nil {
 			return nil, errors.Join(err, s.outbox.close())
 		}
 		s.endpoint.sealer = s.sealing
+	}
+	if cfg.Security != nil {
+		s.endpoint.accept = cfg.Security.Server
 	}
 	return s, nil
 }

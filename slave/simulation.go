@@ -10,12 +10,15 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"renraku/slave/credentials"
 	"renraku/telegram"
 )
 
 // Simulation answers as many slaves on one UDP and one TCP port: for load tests, and for trying a definition. It keeps the
 // states of a slave apart for each host, but runs nothing: every order is LAUNCHED, with the process ID as status.
 type Simulation struct {
+	Issuer *credentials.Issuer // sealed mode: the keys and certificates of all slaves; nil: plain. It is set before Serve.
+
 	prefix string
 	width  int
 	drops  Drops
@@ -98,6 +101,9 @@ func (s *Simulation) Serve(ctx context.Context, packets PacketConn, listener net
 	if s.sealing != nil {
 		e.sealer = s.sealing
 	}
+	if s.Issuer != nil {
+		e.accept = func(ctx context.Context, conn net.Conn) (net.Conn, error) { return s.Issuer.Server(ctx, conn, s.has) }
+	}
 	return Serve(ctx, func() error { return nil }, e.servePackets, e.serveOrders)
 }
 
@@ -154,6 +160,12 @@ func (s *Simulation) execute(_ context.Context, q telegram.ExecutionOrder) (*res
 	r.Status = host.application
 	s.orders.Add(1)
 	return &response{r, func(bool, string) {}}, NoDrop // what is not taken is not delivered again: nothing was run
+}
+
+// has says whether the host is one of the slaves.
+func (s *Simulation) has(h telegram.Host) bool {
+	_, ok := s.index(&h)
+	return ok
 }
 
 // index finds which of the slaves has the name.

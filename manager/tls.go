@@ -1,0 +1,52 @@
+package manager
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"time"
+
+	"renraku/slave/credentials"
+	"renraku/telegram"
+)
+
+// secure gives the handshake with the host, nil in plain mode.
+func (c *courier) secure(host telegram.Host) secureFunc {
+	if c.security == nil {
+		return nil
+	}
+	return func(ctx context.Context, conn net.Conn) (net.Conn, error) { return c.security.Client(ctx, conn, host) }
+}
+
+// refused is not nil where the slave does not accept the manager's certificate: then it has read nothing. In TLS 1.3 a client learns
+// that only when it reads, and the order may be written by then.
+func (c *courier) refused(err error) error {
+	if c.security == nil {
+		return nil
+	}
+	return c.security.Refused(err)
+}
+
+// refusalWait is the time for the slave's word on why it has closed the connection.
+const refusalWait = time.Second
+
+// whyNotWritten is the error of a write, or the slave's refusal that came before it.
+func (c *courier) whyNotWritten(conn net.Conn, err error) error {
+	if c.security == nil {
+		return err
+	}
+	conn.SetReadDeadline(time.Now().Add(refusalWait))
+	if _, readErr := conn.Read(make([]byte, 1)); c.refused(readErr) != nil {
+		return readErr
+	}
+	return err
+}
+
+// otherPeer says of a connection that is not the host's own by its certificate whose it is. In plain mode there is none.
+func otherPeer(conn net.Conn, host telegram.Host) (peer telegram.Host, err error) {
+	sealed, ok := conn.(*credentials.Conn)
+	if !ok || sealed.Peer == host {
+		return telegram.Host{}, nil
+	}
+	return sealed.Peer, fmt.Errorf("the connection has the certificate of %v, and the response is of %v", sealed.Peer, host)
+}
