@@ -313,6 +313,8 @@ func TestNoSessionIsTakenUpAgain(t *testing.T) {
 		go server.conn.Write([]byte{7})
 		_, err := client.conn.Read(make([]byte, 1)) // a ticket would come before it
 		require.NoError(t, err)
+		_, kept := cache.Get("app01")
+		assert.False(t, kept, "no ticket came")
 	}
 }
 

@@ -18,6 +18,7 @@ const (
 // host, and every default is filled in.
 type Definition struct {
 	File      string // as it was given to Load or Parse
+	Security  Security
 	Manager   Manager
 	Slaves    []Slave // expanded, in definition order
 	Groups    []Group // as written, in definition order

@@ -86,7 +86,7 @@ func TestExampleOfTheContract(t *testing.T) {
 
 func TestSmallestDefinitionHasNoSlaves(t *testing.T) {
 	d := parse(t, head)
-	assert.Equal(t, &Definition{File: "renraku.toml", Manager: Manager{"mgr01", "192.0.2.10:10320"}}, d)
+	assert.Equal(t, &Definition{File: "renraku.toml", Security: Security{Keys: DefaultKeys}, Manager: Manager{"mgr01", "192.0.2.10:10320"}}, d)
 	assert.Equal(t, []string{"mgr01"}, d.Hosts())
 }
 

@@ -160,6 +160,10 @@ func (r *reader) host(t *table, host, written string) bool {
 		t.wrong("host", "%s is not a host name (%q stands in patterns only): %s is right", quoted(written), rune(host[i]), right)
 		return false
 	}
+	if err := r.folderName(host); err != nil {
+		t.wrong("host", "%s cannot have a folder of keys (%v), and the mode is sealed: %s is right", quoted(written), err, right)
+		return false
+	}
 	if line, twice := r.hostLine[host]; twice {
 		t.wrong("host", "%s is in line %d already: one entry for each host is right", quoted(host), line)
 		return false

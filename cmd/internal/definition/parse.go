@@ -106,6 +106,7 @@ type known struct {
 func (r *reader) file(top *table) {
 	r.hostLine, r.hostsOK = map[string]int{}, true
 	r.matches, r.processes = map[string]bool{}, map[string]*known{}
+	r.security(top)
 	r.manager(top)
 	standard := r.monitor(top)
 	slaves := top.tables("slave")
