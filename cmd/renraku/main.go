@@ -50,7 +50,7 @@ func root() *cobra.Command {
 	c.DisableFlagsInUseLine = true
 	c.SetFlagErrorFunc(exit.FlagError)
 	c.AddCommand(demoCommand(), demoApplicationCommand(), validateCommand(), statusCommand(), runCommand(), stopCommand(),
-		startCommand(), messageCommand(), historyCommand(), outputCommand(), setStatusCommand(), decodeCommand(), simulateCommand())
+		startCommand(), messageCommand(), historyCommand(), outputCommand(), setStatusCommand(), decodeCommand(), simulateCommand(), keygenCommand())
 	c.SetUsageTemplate(usage)
 	for _, sub := range c.Commands() {
 		if sub.Args == nil {

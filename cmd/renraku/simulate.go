@@ -12,29 +12,32 @@ import (
 
 	"renraku/cmd/internal/exit"
 	"renraku/slave"
+	"renraku/slave/credentials"
 	"renraku/slave/datagram"
 	"renraku/telegram"
 )
 
 func simulateCommand() *cobra.Command {
 	var (
-		slaves         int
-		listen, prefix string
+		slaves               int
+		listen, prefix, keys string
 	)
 	c := &cobra.Command{
-		Use:   "simulate --slaves N --listen ADDR [--prefix sim]",
+		Use:   "simulate --slaves N --listen ADDR [--prefix sim] [--keys DIR]",
 		Short: "Answer as N slaves on one port, to try a definition or to load a manager",
 		Long: "Answers inquiries and orders as N slaves on one UDP and TCP port, to whoever asks. Nothing is run: orders are\n" +
-			"answered LAUNCHED with the process ID as status.",
-		RunE: func(c *cobra.Command, _ []string) error { return simulate(c, prefix, slaves, listen) },
+			"answered LAUNCHED with the process ID as status. With --keys, it answers in sealed mode, with keys and certificates that it\n" +
+			"makes itself: it needs the whole directory of renraku keygen.",
+		RunE: func(c *cobra.Command, _ []string) error { return simulate(c, prefix, slaves, listen, keys) },
 	}
 	c.Flags().IntVar(&slaves, "slaves", 0, "the `number` of slaves")
 	c.Flags().StringVar(&listen, "listen", "", "`address` to listen on: host or host:port")
 	c.Flags().StringVar(&prefix, "prefix", "sim", "the `text` that the hosts' names begin with")
+	c.Flags().StringVar(&keys, "keys", "", "the `directory` of renraku keygen: answer in sealed mode")
 	return c
 }
 
-func simulate(c *cobra.Command, prefix string, slaves int, listen string) error {
+func simulate(c *cobra.Command, prefix string, slaves int, listen, keys string) error {
 	switch {
 	case !c.Flags().Changed("slaves"):
 		return exit.With(exit.Usage, errors.New("how many slaves? --slaves N is missing"))
@@ -44,6 +47,11 @@ func simulate(c *cobra.Command, prefix string, slaves int, listen string) error 
 	s, err := slave.NewSimulation(prefix, slaves)
 	if err != nil {
 		return exit.With(exit.Usage, err)
+	}
+	if keys != "" {
+		if s.Issuer, err = credentials.LoadIssuer(keys, os.ReadFile); err != nil {
+			return fmt.Errorf("--keys %s: %w", keys, err)
+		}
 	}
 	if _, _, err := net.SplitHostPort(listen); err != nil {
 		listen = net.JoinHostPort(listen, fmt.Sprint(telegram.Port))

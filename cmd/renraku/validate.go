@@ -2,14 +2,18 @@ package main
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"renraku/cmd/internal/definition"
 	"renraku/cmd/internal/exit"
 	"renraku/slave"
+	"renraku/slave/credentials"
 )
 
 func validateCommand() *cobra.Command {
@@ -22,7 +26,7 @@ func validateCommand() *cobra.Command {
 			if err != nil {
 				return exit.With(exit.Usage, err)
 			}
-			printLines(c.OutOrStdout(), describe(d))
+			printLines(c.OutOrStdout(), append(describe(d), certificateEnds(d, time.Now())...))
 			return nil
 		},
 	}
@@ -49,7 +53,42 @@ func describe(d *definition.Definition) []string {
 		lines = append(lines, "", fmt.Sprintf("worst-case detection time of a server that falls silent: %s "+
 			"(interval + (retries + 1) × timeout)", asWritten(worst)))
 	}
-	return lines
+	return append(lines, "", describeMode(d))
+}
+
+func describeMode(d *definition.Definition) string {
+	if d.Security.Mode == definition.Sealed {
+		return "mode: sealed: telegrams have a MAC, TCP is TLS 1.3; each server's keys and certificate are in its " + d.Security.Keys
+	}
+	return "mode: plain: source addresses are checked, and nothing is encrypted or signed"
+}
+
+// certificateEnds names the certificates of this machine that are near their end or past it. There may be none here.
+func certificateEnds(d *definition.Definition, now time.Time) []string {
+	if d.Security.Mode != definition.Sealed {
+		return nil
+	}
+	var ends []string
+	before := ""
+	for _, host := range d.Hosts() {
+		path := filepath.Join(d.Security.KeysOf(host), credentials.CertificateFile)
+		if path == before {
+			break // all have the same
+		}
+		before = path
+		text, err := os.ReadFile(path)
+		if err != nil {
+			continue
+		}
+		c, err := credentials.ParseCertificate(path, text)
+		if err != nil {
+			continue // it is the daemon's to say
+		}
+		if end := credentials.End(path, c, now); end != "" {
+			ends = append(ends, end+": renraku keygen --rotate makes a new one")
+		}
+	}
+	return ends
 }
 
 func roleRows(d *definition.Definition) [][]string {

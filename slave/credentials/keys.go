@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"renraku/telegram/seal"
@@ -178,6 +179,11 @@ func (k *Keys) IDs() []uint16 {
 		ids = append(ids, k.SlaveKeys[i].ID)
 	}
 	return ids
+}
+
+// Equal says whether both are the same keys.
+func (k *Keys) Equal(other Keys) bool {
+	return slices.Equal(k.Masters, other.Masters) && slices.Equal(k.SlaveKeys, other.SlaveKeys)
 }
 
 // Append appends the file of keys; owner stands in its comment.

@@ -1,0 +1,58 @@
+package keygen
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	dirMode    = 0o700
+	secretMode = 0o600
+	publicMode = 0o644
+)
+
+// openDir makes the directory where there is none, and locks it for this run.
+func openDir(path string) (*os.File, error) {
+	if err := os.MkdirAll(path, dirMode); err != nil {
+		return nil, err
+	}
+	dir, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	info, err := dir.Stat()
+	if err == nil && info.Mode().Perm()&^dirMode != 0 {
+		err = fmt.Errorf("%s has the mode %04o: only its owner may read it, so 0700 is right", path, info.Mode().Perm())
+	}
+	if err == nil {
+		err = unix.Flock(int(dir.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			err = fmt.Errorf("another renraku keygen works on %s", path)
+		}
+	}
+	if err != nil {
+		dir.Close()
+		return nil, err
+	}
+	return dir, nil
+}
+
+// temporary is the name under which a file or a folder is made.
+func temporary(name string) string { return ".new-" + name }
+
+// replaceFile puts a file into its place as a whole.
+func replaceFile(path string, text []byte, mode fs.FileMode) error {
+	making := filepath.Join(filepath.Dir(path), temporary(filepath.Base(path)))
+	if err := os.Remove(making); err != nil && !errors.Is(err, fs.ErrNotExist) { // an earlier run's, which may have another mode
+		return err
+	}
+	if err := os.WriteFile(making, text, mode); err != nil {
+		return err
+	}
+	return os.Rename(making, path)
+}
