@@ -128,6 +128,11 @@ func (c *Credentials) loadCertificate(path string, text []byte, keyPath string, 
 	return nil
 }
 
+// Ended says whether a certificate is past its end: no handshake succeeds.
+func (c *Credentials) Ended(now time.Time) bool {
+	return !now.Before(c.Certificate.NotAfter) || !now.Before(c.Authority.NotAfter)
+}
+
 // Ends says which of the certificates are near their end or past it, and when that is.
 func (c *Credentials) Ends(now time.Time) (ends []string) {
 	for _, end := range []string{End("the certificate of "+c.Host.String(), c.Certificate, now),

@@ -29,7 +29,7 @@ func NewSecurity(c *Credentials) *Security {
 	return s
 }
 
-// Current is the credentials as they are now.
+// Current is the credentials as they are now: what holds something that was made of them, such as keys for the MAC, compares the pointer.
 func (s *Security) Current() *Credentials { return s.current.Load() }
 
 // Replace has other credentials of the same server stand from now on.

@@ -54,6 +54,22 @@ func NewFleet(t testing.TB, control string) *Fleet {
 	return f
 }
 
+// Seal has the fleet be in sealed mode, with keys that renraku keygen makes. The daemons read them from where it makes them.
+func (f *Fleet) Seal(t testing.TB) {
+	t.Helper()
+	f.Define(t, fmt.Sprintf("\n[security]\nmode = \"sealed\"\nkeys = %q\n", filepath.Join(f.keys(), "{host}")))
+	f.Keygen(t)
+}
+
+// Keygen runs renraku keygen for the fleet, such as with --rotate.
+func (f *Fleet) Keygen(t testing.TB, args ...string) {
+	t.Helper()
+	out := Renraku(t, append([]string{"keygen", f.keys(), "--config", f.Config}, args...)...)
+	require.Equal(t, 0, out.Code, out.Stderr)
+}
+
+func (f *Fleet) keys() string { return filepath.Join(f.root, "keys") }
+
 // Define adds text to the definition file.
 func (f *Fleet) Define(t testing.TB, text string) {
 	t.Helper()

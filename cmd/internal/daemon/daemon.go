@@ -1,6 +1,6 @@
 // Package daemon is one daemon on one directory: its role, its contact file, its sockets, and the operator's commands.
 //
-// daemon.go opens and runs it, listen.go opens its sockets, triggers.go is what its triggers order, reload.go takes another
+// daemon.go opens and runs it, listen.go opens its sockets, security.go its keys in sealed mode, triggers.go is what its triggers order, reload.go takes another
 // definition over. station.go is what the operator, the triggers and a reload reach; manager.go and slave.go are the two roles.
 package daemon
 
@@ -20,6 +20,7 @@ import (
 	"renraku/contactfile"
 	"renraku/manager"
 	"renraku/slave"
+	"renraku/slave/credentials"
 	"renraku/slave/trigger"
 	"renraku/telegram"
 )
@@ -56,6 +57,8 @@ type Daemon struct {
 	log     *slog.Logger
 	engine  *trigger.Engine
 
+	security *credentials.Security // nil: plain
+
 	file     *contactfile.File
 	records  *slave.Records
 	packets  slave.PacketConn
@@ -78,13 +81,17 @@ func Open(o Options) (*Daemon, error) {
 	if !ok {
 		return nil, fmt.Errorf("host %q is neither the manager nor a slave of %s: --host names another", o.Host, o.Definition.File)
 	}
+	security, err := openSecurity(o.Definition, o.Host, o.Log)
+	if err != nil {
+		return nil, err
+	}
 	if err := os.MkdirAll(o.Dir, dirMode); err != nil {
 		return nil, fmt.Errorf("make the directory: %w", err)
 	}
-	d := &Daemon{Role: role, host: o.Host, address: addressOf(o.Definition, role, index), log: o.Log, running: make(chan struct{})}
+	d := &Daemon{Role: role, host: o.Host, address: addressOf(o.Definition, role, index), security: security, log: o.Log,
+		running: make(chan struct{})}
 	d.current.Store(o.Definition)
 	d.commands, d.stop = context.WithCancel(context.Background())
-	var err error
 	if d.file, err = openContactFile(filepath.Join(o.Dir, ContactFile)); err != nil {
 		return nil, err
 	}
@@ -144,7 +151,7 @@ func (d *Daemon) openManager(host telegram.Host, o Options) error {
 		return err
 	}
 	cfg := manager.Config{
-		Host: host, Slaves: slaves, Processes: o.Definition.Processes, Records: d.records, Tell: d.tell,
+		Host: host, Slaves: slaves, Security: d.security, Processes: o.Definition.Processes, Records: d.records, Tell: d.tell,
 		Begun: o.Ready, Log: o.Log}
 	m := manager.NewServer(cfg, d.file, d.packets, d.listener)
 	d.server = m
@@ -158,7 +165,7 @@ func (d *Daemon) openSlave(host telegram.Host, o Options) error {
 		return err
 	}
 	s, err := slave.NewServer(slave.Config{
-		Host: host, Manager: address, Processes: o.Definition.Processes, Records: d.records, Tell: d.tell,
+		Host: host, Manager: address, Security: d.security, Processes: o.Definition.Processes, Records: d.records, Tell: d.tell,
 		Begun: o.Ready, Log: o.Log},
 		d.file, d.packets, d.listener)
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 
 // Redefine has another definition stand from now on (SIGHUP): slaves, processes and triggers that appear, change or go are taken
 // over without disturbing the others or any run. With an error, everything stays as it was. What a running daemon cannot change
-// is logged: it takes effect at the next start.
+// is logged: it takes effect at the next start. In sealed mode, keys and certificates are read again too; the mode cannot change.
 func (d *Daemon) Redefine(def *definition.Definition) error {
 	role, index, ok := def.Role(d.host)
 	switch {
@@ -17,8 +17,15 @@ func (d *Daemon) Redefine(def *definition.Definition) error {
 	case role != d.Role:
 		return fmt.Errorf("host %q is the %v in %s, and this daemon is the %v", d.host, role, def.File, d.Role)
 	}
+	renewed, err := d.reloadSecurity(def)
+	if err != nil {
+		return err
+	}
 	if err := d.station.redefine(def); err != nil {
 		return err
+	}
+	if renewed != nil {
+		d.security.Replace(renewed)
 	}
 	if err := d.engine.Replace(d.triggersOf(def)); err != nil { // the definition was checked, so this is not to be expected
 		return err
