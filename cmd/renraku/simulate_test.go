@@ -83,3 +83,41 @@ func TestSimulationSaysWhatItCannotListenOn(t *testing.T) {
 	assert.Empty(t, out.Stdout)
 	assert.Regexp(t, `\Arenraku: simulate: .*`+regexp.QuoteMeta(address)+`: .*address already in use\n\z`, out.Stderr)
 }
+
+func TestSimulatedSlavesAreOrderedInSealedMode(t *testing.T) {
+	t.Parallel()
+	const slaves = 30
+	ports, dir := cmdtest.Ports(t, 2), cmdtest.Dir(t)
+	config := cmdtest.WriteDefinition(t, dir, fmt.Sprintf(`[security]
+mode = "sealed"
+keys = "%s/keys/{host}"
+[manager]
+host = "mgr01"
+address = "127.0.0.1:%d"
+[monitor]
+interval = "2s"
+timeout = "1s"
+[[process]]
+id = "ONLINE"
+command = ["/bin/true"]
+status = "ONLINE"
+[[slave]]
+host = "sim[01-30]"
+address = "127.0.0.1:%d"
+`, dir, ports[1], ports[0]))
+	require.Equal(t, 0, cmdtest.Renraku(t, "keygen", dir+"/keys", "--config", config).Code)
+	p := cmdtest.Begin(t, exec.Command(cmdtest.Binary(t, "renraku"), "simulate", "--slaves", "30", "--listen", fmt.Sprintf("127.0.0.1:%d", ports[0]),
+		"--keys", dir+"/keys"))
+	cmdtest.Until(t, aWhile, "the simulation answers", func() bool { return strings.Contains(p.Stdout(), "answering as 30 slaves on ") })
+	cmdtest.Start(t, config, "mgr01", dir)
+	cmdtest.Until(t, aWhile, "all RUNNING", func() bool {
+		return strings.Count(cmdtest.Renraku(t, "status", "--dir", dir).Stdout, " RUNNING ") == 1+slaves
+	})
+	out := cmdtest.Renraku(t, "run", "ONLINE", "--all", "--json", "--dir", dir)
+	require.Equal(t, 0, out.Code, out.Stdout)
+	assert.Len(t, hosts(t, out.Stdout, "outcome", "LAUNCHED"), 1+slaves)
+	p.Signal(t, unix.SIGINT)
+	assert.Equal(t, 0, p.Wait(t))
+	assert.Regexp(t, `\nanswered \d+ inquiries and 30 orders\n\z`, p.Stdout())
+	assert.Empty(t, p.Stderr())
+}
