@@ -15,7 +15,6 @@ import (
 	"renraku/slave"
 	"renraku/slave/credentials"
 	"renraku/telegram"
-	"renraku/telegram/seal"
 )
 
 // endWait is the time for the answers to END.
@@ -36,7 +35,6 @@ type Config struct {
 	Slaves    []Slave               // in definition order
 	Security  *credentials.Security // sealed mode; nil: plain
 	Processes []slave.Process
-	Masters   []seal.Master      // of sealed mode, the newest last; nil: plain mode
 	Records   *slave.Records     // of the manager's own server, and the history of all orders; they stay the caller's
 	Tell      func(event string) // takes the daemon's own events for the triggers, and never waits; nil: nobody does
 	Begun     func()             // is called once monitoring has begun, or is to begin when the disk takes it; nil: nobody is told
@@ -70,12 +68,12 @@ func NewServer(cfg Config, file *contactfile.File, packets slave.PacketConn, lis
 		Host: cfg.Host, Own: own, Processes: cfg.Processes, Records: cfg.Records, Tell: cfg.Tell, Log: cfg.Log})
 	s.status = NewStatusControl(own, cfg.Slaves, file, packets, cfg.Log, &s.drops)
 	s.status.Tell(cfg.Tell)
-	if cfg.Masters != nil {
+	if cfg.Security != nil {
 		term, err := cfg.Records.NextStart(time.Now())
 		if err != nil {
 			cfg.Log.Error("start of the manager not on disk", "error", err)
 		}
-		s.status.Seal(cfg.Host, cfg.Masters, term)
+		s.status.Seal(cfg.Host, cfg.Security.Current().Masters, term)
 	}
 	s.cfg.Slaves = nil // the monitors have taken over what it says
 	s.takeUpOrders(file)
@@ -217,8 +215,11 @@ func (s *Server) SetProcesses(processes []slave.Process) {
 	s.execution.SetProcesses(processes)
 }
 
-// SetMasters has other master keys of sealed mode stand: the newest of them seals from each slave's next inquiry on.
-func (s *Server) SetMasters(masters []seal.Master) { s.status.setMasters(masters) }
+// SetCredentials has other keys and another certificate of sealed mode stand from now on: the newest key from each slave's next round.
+func (s *Server) SetCredentials(c *credentials.Credentials) {
+	s.cfg.Security.Replace(c)
+	s.status.setMasters(c.Masters)
+}
 
 // Drops is what was dropped so far, by reason.
 func (s *Server) Drops() *slave.Drops { return &s.drops }

@@ -18,6 +18,7 @@ import (
 
 var mgr01 = must(telegram.NewHost("mgr01"))
 
+// master is what slavetest.Keys has under that ID.
 func master(id uint16) *seal.Master {
 	m := &seal.Master{ID: id}
 	for i := range m.Secret {
@@ -26,8 +27,8 @@ func master(id uint16) *seal.Master {
 	return m
 }
 
-// sealedRig is a Server app01 in sealed mode without its sockets, whose telegrams the test carries, and what the manager does.
-type sealedRig struct {
+// sealedEnd is a Server app01 in sealed mode without its sockets, whose telegrams the test carries, and what the manager does.
+type sealedEnd struct {
 	*Server
 	t       testing.TB
 	records *Records
@@ -36,14 +37,15 @@ type sealedRig struct {
 	mac     *seal.MAC
 }
 
-func newSealedRig(t testing.TB, records *Records, keys ...seal.SlaveKeys) *sealedRig {
-	if len(keys) == 0 {
-		keys = []seal.SlaveKeys{master(1).Derive(mgr01, app01)}
-	}
+func newSealedEnd(t testing.TB, records *Records) *sealedEnd {
+	return newSealedEndWith(t, records, slavetest.NewKeys(t, "mgr01"))
+}
+
+func newSealedEndWith(t testing.TB, records *Records, keys *slavetest.Keys) *sealedEnd {
 	file, path := openContactFile(t)
 	log, book := newLog()
-	r := &sealedRig{t: t, records: records, path: path, log: book, mac: seal.NewMAC()}
-	r.Server = newServer(t, Config{Manager: must(NewAddress("192.0.2.10:10320")), Keys: keys, Records: records, Log: log},
+	r := &sealedEnd{t: t, records: records, path: path, log: book, mac: seal.NewMAC()}
+	r.Server = newServer(t, Config{Manager: must(NewAddress("192.0.2.10:10320")), Security: keys.Security(t, "app01"), Records: records, Log: log},
 		file, nil, newQueueListener())
 	t.Cleanup(func() { r.sealing.close(); r.outbox.close() })
 	require.NoError(t, r.status.Begin())
@@ -51,7 +53,7 @@ func newSealedRig(t testing.TB, records *Records, keys ...seal.SlaveKeys) *seale
 }
 
 // inquiry is a sealed SQ of the manager.
-func (r *sealedRig) inquiry(control telegram.Control, t seal.Trailer) []byte {
+func (r *sealedEnd) inquiry(control telegram.Control, t seal.Trailer) []byte {
 	b := must(telegram.StatusInquiry{Host: app01, Control: control}.Append(nil))
 	keys := master(t.KeyID).Derive(mgr01, app01)
 	pair := keys.Pair()
@@ -66,7 +68,7 @@ func from1(term, session, sequence uint64) seal.Trailer {
 var managerAt = netip.MustParseAddrPort("192.0.2.10:40000")
 
 // ask gives the response as the bytes that would be sent, or the reason for which there is none.
-func (r *sealedRig) ask(b []byte) ([]byte, Drop) {
+func (r *sealedEnd) ask(b []byte) ([]byte, Drop) {
 	response, trailer, drop := r.endpoint.answerPacket(b, managerAt)
 	if drop != NoDrop {
 		return nil, drop
@@ -78,7 +80,7 @@ func (r *sealedRig) ask(b []byte) ([]byte, Drop) {
 }
 
 // opened checks the MAC of a response.
-func (r *sealedRig) opened(b []byte) (telegram.StatusResponse, seal.Trailer) {
+func (r *sealedEnd) opened(b []byte) (telegram.StatusResponse, seal.Trailer) {
 	r.t.Helper()
 	plain, t, err := seal.Split(b)
 	require.NoError(r.t, err)
@@ -91,13 +93,13 @@ func (r *sealedRig) opened(b []byte) (telegram.StatusResponse, seal.Trailer) {
 }
 
 // dropOf is the reason for which an inquiry is dropped.
-func (r *sealedRig) dropOf(control telegram.Control, t seal.Trailer) Drop {
+func (r *sealedEnd) dropOf(control telegram.Control, t seal.Trailer) Drop {
 	_, drop := r.ask(r.inquiry(control, t))
 	return drop
 }
 
 func TestASealedInquiryIsAnsweredWithItsSessionAndSequence(t *testing.T) {
-	r := newSealedRig(t, openRecords(t))
+	r := newSealedEnd(t, openRecords(t))
 	answer, drop := r.ask(r.inquiry(telegram.Start, from1(7, 0xABCD, 41)))
 	require.Equal(t, NoDrop, drop)
 	response, trailer := r.opened(answer)
@@ -106,7 +108,7 @@ func TestASealedInquiryIsAnsweredWithItsSessionAndSequence(t *testing.T) {
 }
 
 func TestOnlyALaterInquiryIsTaken(t *testing.T) {
-	r := newSealedRig(t, openRecords(t))
+	r := newSealedEnd(t, openRecords(t))
 	for _, c := range []struct {
 		trailer seal.Trailer
 		want    Drop
@@ -128,7 +130,7 @@ func TestOnlyALaterInquiryIsTaken(t *testing.T) {
 }
 
 func TestWhatIsNotSealedForThisSlaveIsDroppedByItsReason(t *testing.T) {
-	r := newSealedRig(t, openRecords(t))
+	r := newSealedEnd(t, openRecords(t))
 	good := r.inquiry(telegram.End, from1(7, 1, 10))
 	with := func(change func(b []byte)) []byte {
 		b := append([]byte(nil), good...)
@@ -166,7 +168,7 @@ func TestWhatIsNotSealedForThisSlaveIsDroppedByItsReason(t *testing.T) {
 }
 
 func TestItsOwnResponseSentBackIsDropped(t *testing.T) {
-	r := newSealedRig(t, openRecords(t))
+	r := newSealedEnd(t, openRecords(t))
 	answer, _ := r.ask(r.inquiry(telegram.Check, from1(7, 1, 10)))
 	_, drop := r.ask(answer)
 	assert.Equal(t, DropMAC, drop)
@@ -175,9 +177,9 @@ func TestItsOwnResponseSentBackIsDropped(t *testing.T) {
 func TestAReplayedEndIsNotTakenAfterARestart(t *testing.T) {
 	dir := t.TempDir()
 	log, _ := newLog()
-	start := func() (*sealedRig, func()) {
+	start := func() (*sealedEnd, func()) {
 		records := must(OpenRecords(dir, log))
-		r := newSealedRig(t, records)
+		r := newSealedEnd(t, records)
 		return r, func() { records.Close() }
 	}
 	r, stop := start()
@@ -198,7 +200,9 @@ func TestAReplayedEndIsNotTakenAfterARestart(t *testing.T) {
 }
 
 func TestBothKeysAreTakenAndTheResponseHasTheOneThatAsked(t *testing.T) {
-	r := newSealedRig(t, openRecords(t), master(1).Derive(mgr01, app01), master(2).Derive(mgr01, app01))
+	keys := slavetest.NewKeys(t, "mgr01")
+	keys.Rotate()
+	r := newSealedEndWith(t, openRecords(t), keys)
 	assert.Equal(t, uint16(1), r.sealing.nextUnasked().KeyID, "the manager may not have the second yet")
 	for i, id := range []uint16{1, 2, 1, 2} {
 		trailer := from1(7, 1, uint64(i+1))
@@ -209,7 +213,8 @@ func TestBothKeysAreTakenAndTheResponseHasTheOneThatAsked(t *testing.T) {
 		assert.Equal(t, id, got.KeyID)
 		assert.Equal(t, id, r.sealing.nextUnasked().KeyID)
 	}
-	r.SetKeys([]seal.SlaveKeys{master(2).Derive(mgr01, app01), master(3).Derive(mgr01, app01)})
+	keys.Rotate()
+	r.SetCredentials(keys.Credentials(t, "app01", time.Now().Add(time.Hour)))
 	assert.Equal(t, DropKey, r.dropOf(telegram.Check, from1(7, 1, 100)))
 	trailer := from1(7, 1, 100)
 	trailer.KeyID = 3
@@ -217,7 +222,7 @@ func TestBothKeysAreTakenAndTheResponseHasTheOneThatAsked(t *testing.T) {
 }
 
 func TestUnaskedResponsesCountOnWithinAStart(t *testing.T) {
-	r := newSealedRig(t, openRecords(t))
+	r := newSealedEnd(t, openRecords(t))
 	first, second := r.sealing.nextUnasked(), r.sealing.nextUnasked()
 	assert.Equal(t, seal.Trailer{Direction: seal.ToManager, KeyID: 1, Sequence: 1, Epoch: r.sealing.start}, first)
 	assert.Equal(t, first.Sequence+1, second.Sequence)
@@ -276,7 +281,7 @@ func TestAMillionReplayedOrForgedDatagramsChangeNothingAtTheSlave(t *testing.T) 
 	}
 	const seed = 10320
 	random := rand.New(rand.NewPCG(seed, 2))
-	r := newSealedRig(t, openRecords(t))
+	r := newSealedEnd(t, openRecords(t))
 	var inquiries, answers [][]byte
 	for i := range uint64(8640) { // a day, with ends and new beginnings
 		control := []telegram.Control{telegram.Check, telegram.Check, telegram.End, telegram.Start}[i%4]
@@ -312,7 +317,7 @@ func TestAMillionReplayedOrForgedDatagramsChangeNothingAtTheSlave(t *testing.T) 
 }
 
 func FuzzTakeSealed(f *testing.F) {
-	r := newSealedRig(f, openRecords(f))
+	r := newSealedEnd(f, openRecords(f))
 	f.Add(r.inquiry(telegram.Check, from1(7, 1, 1)))
 	f.Add(r.inquiry(telegram.End, seal.Trailer{KeyID: 2}))
 	f.Add(sq("app01", 0x0001))

@@ -28,7 +28,6 @@ type Config struct {
 	Manager   *Address              // whose inquiries and orders are taken
 	Security  *credentials.Security // sealed mode; nil: plain
 	Processes []Process
-	Keys      []seal.SlaveKeys   // of sealed mode; nil: plain mode
 	Records   *Records           // they stay the caller's
 	Tell      func(event string) // takes the daemon's own events for the triggers, and never waits; nil: nobody does
 	Begun     func()             // is called once monitoring has begun, or is to begin when the disk takes it; nil: nobody is told
@@ -66,14 +65,11 @@ func NewServer(cfg Config, file *contactfile.File, packets PacketConn, listener 
 	s.delivery = newDelivery(s.outbox, cfg.Manager, listener.Addr(), cfg.Log)
 	s.delivery.security = cfg.Security
 	s.endpoint = endpoint{responder: s, packets: packets, listener: listener, log: cfg.Log, drops: &s.drops}
-	if cfg.Keys != nil {
-		if s.sealing, err = openSealing(cfg.Keys, cfg.Records, cfg.Log); err != nil {
+	if cfg.Security != nil {
+		if s.sealing, err = openSealing(cfg.Security.Current().SlaveKeys, cfg.Records, cfg.Log); err != nil {
 			return nil, errors.Join(err, s.outbox.close())
 		}
-		s.endpoint.sealer = s.sealing
-	}
-	if cfg.Security != nil {
-		s.endpoint.accept = cfg.Security.Server
+		s.endpoint.sealer, s.endpoint.accept = s.sealing, cfg.Security.Server
 	}
 	return s, nil
 }
@@ -212,8 +208,11 @@ func (s *Server) answer(q telegram.StatusInquiry) (telegram.StatusResponse, Drop
 	return r, drop
 }
 
-// SetKeys has other keys of sealed mode stand from now on.
-func (s *Server) SetKeys(keys []seal.SlaveKeys) { s.sealing.setKeys(keys) }
+// SetCredentials has other keys and another certificate of sealed mode stand from now on.
+func (s *Server) SetCredentials(c *credentials.Credentials) {
+	s.cfg.Security.Replace(c)
+	s.sealing.setKeys(c.SlaveKeys)
+}
 
 // execute answers an order when the older results that are to be delivered have reached the manager, so that it learns them in
 // their order.

@@ -272,15 +272,10 @@ func TestAResultAndItsResponseSayTheSame(t *testing.T) {
 	}
 }
 
-// startSealed is a server in sealed mode that has been asked once.
-func startSealed(t *testing.T) (*rig, *sealedRig) {
-	r := newRig(t)
-	keys := []seal.SlaveKeys{master(1).Derive(mgr01, app01)}
-	var err error
-	r.sealing, err = openSealing(keys, r.cfg.Records, r.cfg.Log)
-	require.NoError(t, err)
-	r.endpoint.sealer = r.sealing
-	manager := &sealedRig{t: t, mac: seal.NewMAC()}
+// startAsked is a server in sealed mode that has been asked once.
+func startAsked(t *testing.T) (*rig, *sealedEnd) {
+	r := newSealedRig(t, slavetest.NewKeys(t, "mgr01").Security(t, "app01"))
+	manager := &sealedEnd{t: t, mac: seal.NewMAC()}
 	r.run()
 	announced, _ := r.receive()
 	response, trailer := manager.opened(announced)
@@ -292,7 +287,7 @@ func startSealed(t *testing.T) (*rig, *sealedRig) {
 }
 
 func TestInSealedModeASlaveThatShutsDownStaysToAnswerStopped(t *testing.T) {
-	r, manager := startSealed(t)
+	r, manager := startAsked(t)
 	ended := make(chan error, 1)
 	go func() { ended <- r.stop() }()
 	announced, _ := r.receive()
@@ -306,7 +301,7 @@ func TestInSealedModeASlaveThatShutsDownStaysToAnswerStopped(t *testing.T) {
 }
 
 func TestInSealedModeASlaveThatShutsDownStaysForASecondAtMost(t *testing.T) {
-	r, _ := startSealed(t)
+	r, _ := startAsked(t)
 	began := time.Now()
 	require.NoError(t, r.stop())
 	assert.GreaterOrEqual(t, time.Since(began), stoppedWait)

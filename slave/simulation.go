@@ -98,11 +98,14 @@ func (s *Simulation) Serve(ctx context.Context, packets PacketConn, listener net
 	defer packets.Close()
 	defer listener.Close()
 	e := &endpoint{responder: s, packets: packets, listener: listener, log: log, drops: &s.drops}
+	if s.Issuer != nil {
+		if s.sealing == nil {
+			s.Seal(s.Issuer.Manager, s.Issuer.Masters)
+		}
+		e.accept = func(ctx context.Context, conn net.Conn) (net.Conn, error) { return s.Issuer.Server(ctx, conn, s.has) }
+	}
 	if s.sealing != nil {
 		e.sealer = s.sealing
-	}
-	if s.Issuer != nil {
-		e.accept = func(ctx context.Context, conn net.Conn) (net.Conn, error) { return s.Issuer.Server(ctx, conn, s.has) }
 	}
 	return Serve(ctx, func() error { return nil }, e.servePackets, e.serveOrders)
 }

@@ -45,6 +45,7 @@ type Options struct {
 // server is a manager.Server or a slave.Server.
 type server interface {
 	Run(ctx context.Context) error
+	SetCredentials(c *credentials.Credentials)
 }
 
 // Daemon is a daemon whose sockets are open.

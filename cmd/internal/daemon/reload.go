@@ -25,7 +25,7 @@ func (d *Daemon) Redefine(def *definition.Definition) error {
 		return err
 	}
 	if renewed != nil {
-		d.security.Replace(renewed)
+		d.server.SetCredentials(renewed)
 	}
 	if err := d.engine.Replace(d.triggersOf(def)); err != nil { // the definition was checked, so this is not to be expected
 		return err
