@@ -83,7 +83,7 @@ func serveRole(role string, args []string) error {
 	case "asker", "asker-single":
 		return serveAsker(args[0], role == "asker-single")
 	case "simulation":
-		return serveSimulation(args[0], mode(args[1]))
+		return serveSimulation(args[0], mode(args[1]), args[2:]...)
 	case "poll":
 		return servePoll(args[0], mode(args[1]), args[2], args[3])
 	}

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"renraku/cmd/internal/control"
+	"renraku/cmd/internal/keygen"
+	"renraku/slave/credentials"
 )
 
 // What the held slaves are asked with.
@@ -20,6 +22,9 @@ const (
 	heldTimeout  = 200 * time.Millisecond
 	heldRetries  = 3
 )
+
+// mustBeHeld is how many slaves have to be held at least.
+var mustBeHeld = map[mode]int{plain: 100_000, sealed: 50_000}
 
 // The limits of holding.
 const (
@@ -35,6 +40,7 @@ const (
 type held struct {
 	slaves     int
 	dir        string
+	keys       string // of sealed mode, else empty
 	simulation *child
 	daemon     *exec.Cmd
 	journal    *journal
@@ -48,7 +54,11 @@ func measureHold(ctx context.Context, o *options, must *claims) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	h, err := startHeld(ctx, dir, o.slaves)
+	slaves := o.slaves
+	if slaves == 0 {
+		slaves = mustBeHeld[o.mode]
+	}
+	h, err := startHeld(ctx, dir, slaves, o.mode)
 	if err != nil {
 		return err
 	}
@@ -61,7 +71,7 @@ func measureHold(ctx context.Context, o *options, must *claims) error {
 	return nil
 }
 
-func startHeld(ctx context.Context, dir string, slaves int) (*held, error) {
+func startHeld(ctx context.Context, dir string, slaves int, how mode) (*held, error) {
 	h := &held{slaves: slaves, dir: dir, journal: &journal{}}
 	binary := filepath.Join(dir, "renrakud")
 	build := exec.CommandContext(ctx, "go", "build", "-o", binary, "renraku/cmd/renrakud")
@@ -70,8 +80,17 @@ func startHeld(ctx context.Context, dir string, slaves int) (*held, error) {
 	if err := build.Run(); err != nil {
 		return nil, fmt.Errorf("build renrakud: %w", err)
 	}
+	simulation := []string{strconv.Itoa(slaves), string(how)}
+	if how == sealed {
+		h.keys = filepath.Join(dir, "keys")
+		manager := keygen.Options{Dir: h.keys, Manager: managerHost.String(), Life: credentials.HostLife, Now: time.Now()}
+		if _, err := keygen.Run(manager); err != nil {
+			return nil, err
+		}
+		simulation = append(simulation, h.keys)
+	}
 	var err error
-	if h.simulation, err = start(ctx, anyCPU, "simulation", strconv.Itoa(slaves), string(plain)); err != nil {
+	if h.simulation, err = start(ctx, anyCPU, "simulation", simulation...); err != nil {
 		return nil, err
 	}
 	if err := h.startDaemon(ctx, binary); err != nil {
@@ -90,6 +109,9 @@ func (h *held) startDaemon(ctx context.Context, binary string) error {
 	text := fmt.Sprintf("[manager]\nhost = \"mgr01\"\naddress = %q\n\n[monitor]\ninterval = \"%v\"\ntimeout = \"%v\"\nretries = %d\n\n"+
 		"[[slave]]\nhost = \"%s[%0*d-%d]\"\naddress = %q\n", address, heldInterval, heldTimeout, heldRetries,
 		simulatedPrefix, len(strconv.Itoa(h.slaves)), 1, h.slaves, h.simulation.address)
+	if h.keys != "" {
+		text += fmt.Sprintf("\n[security]\nmode = \"sealed\"\nkeys = %q\n", filepath.Join(h.keys, "{host}"))
+	}
 	if err := os.WriteFile(definition, []byte(text), 0o600); err != nil {
 		return err
 	}

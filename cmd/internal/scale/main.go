@@ -12,7 +12,7 @@
 //   - bare.go: the limit: round trips with nothing in them.
 //   - poll.go: a manager's status control that polls as fast as it can; simulation.go: the slaves.
 //   - ratio.go: the table of both.
-//   - hold.go: renrakud with 100,000 slaves at one inquiry a second; fall.go: when some of them fall silent, and when it is stopped.
+//   - hold.go: renrakud with 100,000 slaves at one inquiry a second, or with 50,000 in sealed mode; fall.go: when some of them fall silent, and when it is stopped.
 //   - watch.go: what a daemon's log and contact file say meanwhile.
 //   - table.go: what must hold, and whether it does.
 package main
@@ -31,7 +31,8 @@ type options struct {
 	part   string        // both where empty
 	rounds int           // of the table, of which the median counts
 	window time.Duration // of one measurement
-	slaves int           // that are held
+	mode   mode          // in which they are held
+	slaves int           // that are held; 0: as many as must be in that mode
 	hold   time.Duration
 	pause  time.Duration // that the manager is stopped
 }
@@ -42,7 +43,9 @@ func main() {
 	flag.StringVar(&o.part, "part", "", "only this `part`: ratio or hold")
 	flag.IntVar(&o.rounds, "rounds", 9, "the `number` of times that each ratio is measured")
 	flag.DurationVar(&o.window, "window", time.Second, "the `time` of one measurement of a ratio")
-	flag.IntVar(&o.slaves, "slaves", 100_000, "the `number` of slaves that are held")
+	o.mode = plain
+	flag.Var(&o.mode, "mode", "the `mode` in which slaves are held: plain or sealed")
+	flag.IntVar(&o.slaves, "slaves", 0, "the `number` of slaves that are held (default 100000, or 50000 in sealed mode)")
 	flag.DurationVar(&o.hold, "hold", time.Minute, "the `time` for which they are held")
 	flag.DurationVar(&o.pause, "pause", 30*time.Second, "the `time` for which the manager is stopped")
 	cpu := flag.Int("cpu", anyCPU, "the `number` of the processor that this process has, counted from 0; it is set by the program itself")

@@ -5,17 +5,20 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
 	"strconv"
 
 	"renraku/slave"
+	"renraku/slave/credentials"
 	"renraku/slave/datagram"
 )
 
 // simulatedPrefix begins the names of the simulated slaves.
 const simulatedPrefix = "sim"
 
-// serveSimulation is the other side, as renraku simulate is.
-func serveSimulation(slaves string, how mode) error {
+// serveSimulation is the other side, as renraku simulate is. In sealed mode it has the keys of a directory of renraku keygen, or those that
+// a measured poll has.
+func serveSimulation(slaves string, how mode, keys ...string) error {
 	n, err := strconv.Atoi(slaves)
 	if err != nil {
 		return err
@@ -24,7 +27,12 @@ func serveSimulation(slaves string, how mode) error {
 	if err != nil {
 		return err
 	}
-	if how == sealed {
+	switch {
+	case len(keys) > 0:
+		if s.Issuer, err = credentials.LoadIssuer(keys[0], os.ReadFile); err != nil {
+			return err
+		}
+	case how == sealed:
 		s.Seal(managerHost, masters)
 	}
 	packets, listener, err := listenBoth()
