@@ -1,6 +1,8 @@
 package slavetest
 
 import (
+	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/netip"
@@ -24,13 +26,13 @@ type Streams struct {
 	Split    float64 // come in pieces of 1 to 7 bytes
 }
 
-// Proxy stands before a server on loopback, with UDP and TCP on one port, and treats what passes as a bad network does. Both sides
-// know each other by the address 127.0.0.1, so that nobody sees the proxy.
+// Proxy stands before a server on loopback, with UDP and TCP on one port, and treats what passes as a bad network does. Each side
+// knows the other by the IP address that the proxy has on its side, so that nobody sees the proxy.
 type Proxy struct {
 	Address     string // for those who speak to the server
 	There, Back *Line  // the datagrams to the server, and from it
 
-	target  string
+	place   Place
 	faults  *Line // of connections
 	packets *net.UDPConn
 	listen  net.Listener
@@ -48,26 +50,42 @@ type Proxy struct {
 // StreamCounts is what a proxy has done to connections so far.
 type StreamCounts struct{ Connections, Reset, HalfOpen int }
 
+// Place is where a proxy stands.
+type Place struct {
+	Listen string // the address (host:port) that clients know the server by; port 0 takes a free one
+	Target string // that of the server (host:port)
+	From   string // the IP address that the server knows the clients by; empty: any
+}
+
 // NewProxy makes a proxy before target (host:port); it ends with the test. Proxies of one test have one seed and different numbers.
 func NewProxy(t testing.TB, target string, seed, number uint64, bad Impairment, streams Streams) *Proxy {
 	t.Helper()
-	p := &Proxy{target: target, streams: streams, places: make(chan struct{}, maxConnections),
+	p, err := OpenProxy(Place{Listen: "127.0.0.1:0", Target: target}, seed, number, bad, streams)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Close)
+	return p
+}
+
+// OpenProxy makes a proxy that ends with Close.
+func OpenProxy(place Place, seed, number uint64, bad Impairment, streams Streams) (*Proxy, error) {
+	p := &Proxy{place: place, streams: streams, places: make(chan struct{}, maxConnections),
 		There: NewLine(seed, 3*number, bad), Back: NewLine(seed, 3*number+1, bad), faults: NewLine(seed, 3*number+2, Impairment{}),
 		clients: map[netip.AddrPort]*net.UDPConn{}, open: map[net.Conn]bool{}}
 	if err := p.bind(); err != nil {
-		t.Fatalf("proxy before %s: %v", target, err)
+		return nil, fmt.Errorf("proxy before %s: %w", place.Target, err)
 	}
 	p.Address = p.listen.Addr().String()
 	p.all.Go(p.servePackets)
 	p.all.Go(p.serveConnections)
-	t.Cleanup(p.close)
-	return p
+	return p, nil
 }
 
 // bind opens a UDP socket and a TCP listener of one port.
 func (p *Proxy) bind() (err error) {
 	for range 20 {
-		if p.listen, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+		if p.listen, err = net.Listen("tcp", p.place.Listen); err != nil {
 			return err
 		}
 		at := netip.MustParseAddrPort(p.listen.Addr().String())
@@ -86,6 +104,25 @@ func (p *Proxy) Heal() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.streams = Streams{}
+	p.resetOpen()
+}
+
+// SetStreams has new connections be treated in another way from now on.
+func (p *Proxy) SetStreams(streams Streams) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.streams = streams
+}
+
+// Reset resets the connections that are open now.
+func (p *Proxy) Reset() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.resetOpen()
+}
+
+// resetOpen is called with the lock held.
+func (p *Proxy) resetOpen() {
 	for conn := range p.open {
 		reset(conn)
 	}
@@ -98,7 +135,8 @@ func (p *Proxy) Counts() StreamCounts {
 	return p.counts
 }
 
-func (p *Proxy) close() {
+// Close ends the proxy and what passes through it.
+func (p *Proxy) Close() {
 	p.mu.Lock()
 	p.closed = true
 	p.listen.Close()
@@ -133,11 +171,12 @@ func (p *Proxy) client(from netip.AddrPort) *net.UDPConn {
 	if up := p.clients[from]; up != nil || p.closed || len(p.clients) == maxClients {
 		return up
 	}
-	up, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(netip.MustParseAddrPort(p.target)))
+	up, err := p.dial("udp")
 	if err != nil {
 		return nil
 	}
-	p.clients[from] = up
+	client := up.(*net.UDPConn)
+	p.clients[from] = client
 	p.all.Go(func() {
 		b := make([]byte, streamBuffer)
 		for {
@@ -150,7 +189,19 @@ func (p *Proxy) client(from netip.AddrPort) *net.UDPConn {
 			}
 		}
 	})
-	return up
+	return client
+}
+
+// dial opens a socket to the server.
+func (p *Proxy) dial(network string) (net.Conn, error) {
+	d := net.Dialer{}
+	if ip := net.ParseIP(p.place.From); ip != nil {
+		d.LocalAddr = &net.TCPAddr{IP: ip}
+		if network == "udp" {
+			d.LocalAddr = &net.UDPAddr{IP: ip}
+		}
+	}
+	return d.Dial(network, p.place.Target)
 }
 
 func (p *Proxy) isClosed() bool {
@@ -191,7 +242,7 @@ func (p *Proxy) serveConnections() {
 
 func (p *Proxy) serveConnection(conn net.Conn) {
 	defer conn.Close()
-	up, err := net.Dial("tcp", p.target)
+	up, err := p.dial("tcp")
 	if err != nil {
 		reset(conn)
 		return
@@ -288,8 +339,11 @@ func (s *stream) copy(to, from net.Conn) {
 		case over:
 			io.Copy(io.Discard, from) // it is taken and goes nowhere, and nobody is told
 			return
-		case err != nil:
+		case errors.Is(err, io.EOF):
 			to.(*net.TCPConn).CloseWrite()
+			return
+		case err != nil: // one side was reset
+			reset(to)
 			return
 		}
 	}
