@@ -1,0 +1,141 @@
+package main
+
+import (
+	"context"
+	"math/rand/v2"
+	"syscall"
+	"time"
+
+	"renraku/contactfile"
+)
+
+// What is done to the manager.
+const (
+	disturbLeast = 3 * time.Second // between two disturbances
+	disturbMost  = 8 * time.Second
+	pauseLeast   = 200 * time.Millisecond
+	pauseMost    = 4 * time.Second
+
+	restartAt     = 5 // the restart is after one part of so many of the time: the rest of it is one life, whose growth is judged
+	reloadWait    = 15 * time.Second
+	figureRestart = "restarts of the manager"
+)
+
+// disturb has the manager suffer, one thing after the other, until ctx ends.
+func (s *soak) disturb(ctx context.Context, random *rand.Rand) error {
+	restart := time.Now().Add(s.length / restartAt)
+	v := base
+	for sleep(ctx, drawTime(random, disturbLeast, disturbMost)) == nil {
+		var err error
+		switch n := random.IntN(10); {
+		case !restart.IsZero() && time.Now().After(restart):
+			restart = time.Time{}
+			err = s.restartManager(random.IntN(2) == 0)
+		case n < 4:
+			err = s.pauseManager(drawTime(random, pauseLeast, pauseMost))
+		case n < 8:
+			v = base + other - v
+			err = s.redefine(v)
+		case n == 8:
+			err = s.redefineWrongly(v)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if v == base {
+		return nil
+	}
+	return s.redefine(base)
+}
+
+// pauseManager stops the manager with SIGSTOP for a while. Nobody whose network is well may be found STOPPED for it.
+func (s *soak) pauseManager(d time.Duration) error {
+	s.figures.add("manager stopped and continued", 1)
+	c, begun := s.fleet.managerNow(), time.Now()
+	if err := c.signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	time.Sleep(d)
+	err := c.signal(syscall.SIGCONT)
+	s.board.excuse(begun)
+	return err
+}
+
+// restartManager ends the manager, orderly or with SIGKILL, and starts another.
+func (s *soak) restartManager(orderly bool) error {
+	s.figures.add(figureRestart, 1)
+	s.messages.Lock() // one that is taken and not dealt with dies with the daemon
+	defer s.messages.Unlock()
+	s.awaitFirings()
+	s.board.setDown()
+	c := s.fleet.managerNow()
+	if !orderly {
+		c.kill()
+	} else if err := c.terminate(endPatience); err != nil {
+		s.wrong.add(wrongDaemon, "%v", err)
+	}
+	s.journal.begin()
+	if err := s.fleet.startManager(s.fleet.ctx); err != nil {
+		return err
+	}
+	s.board.forgive()
+	s.followManager()
+	return nil
+}
+
+// redefine has the manager read another definition.
+func (s *soak) redefine(v variant) error {
+	s.figures.add("definition read again by the manager", 1)
+	if err := s.fleet.writeDefinition(v, nil); err != nil {
+		return err
+	}
+	guests := s.fleet.hosts(s.fleet.guests)
+	s.board.expect(guests, anything)
+	s.board.change(s.fleet.roster(v))
+	before, _ := s.journal.readAgain()
+	if err := s.fleet.managerNow().signal(syscall.SIGHUP); err != nil {
+		return err
+	}
+	s.await(reloadWait, "the definition was not read again", func() bool {
+		now, _ := s.journal.readAgain()
+		return now > before
+	})
+	s.board.changed()
+	if v == other {
+		s.board.expect(guests, contactfile.Running)
+	} else {
+		s.journal.forget(guests)
+	}
+	return nil
+}
+
+// redefineWrongly has the manager read a definition with an error; everything has to stay.
+func (s *soak) redefineWrongly(v variant) error {
+	s.figures.add("wrong definition refused by the manager", 1)
+	if err := s.fleet.writeDefinition(wrong, nil); err != nil {
+		return err
+	}
+	_, before := s.journal.readAgain()
+	if err := s.fleet.managerNow().signal(syscall.SIGHUP); err != nil {
+		return err
+	}
+	s.await(reloadWait, "the wrong definition was not refused", func() bool {
+		_, now := s.journal.readAgain()
+		return now > before
+	})
+	return s.fleet.writeDefinition(v, nil)
+}
+
+// await waits until holds; where that takes longer than patience, something is wrong with a daemon.
+func (s *soak) await(patience time.Duration, otherwise string, holds func() bool) time.Duration {
+	for begun := time.Now(); ; time.Sleep(20 * time.Millisecond) {
+		switch took := time.Since(begun); {
+		case holds():
+			return took
+		case took > patience:
+			s.wrong.add(wrongDaemon, "%s after %v", otherwise, patience)
+			return took
+		}
+	}
+}

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"strconv"
+	"syscall"
+
+	"renraku/cmd/internal/daemon"
+	"renraku/cmd/internal/definition"
+	"renraku/slave"
+	"renraku/slave/datagram"
+)
+
+// The roles of a child.
+const (
+	roleDaemon     = "daemon"     // definition, host, directory: what renrakud is
+	roleSimulation = "simulation" // number, address: what renraku simulate is
+)
+
+// serveRole is the child's side.
+func serveRole(role string, args []string) error {
+	switch {
+	case role == roleDaemon && len(args) == 3:
+		return serveDaemon(args[0], args[1], args[2])
+	case role == roleSimulation && len(args) == 2:
+		return serveSimulation(args[0], args[1])
+	}
+	return fmt.Errorf("no such role with %q", args)
+}
+
+// gcPercent is that of renrakud.
+const gcPercent = 50
+
+// serveDaemon runs the daemon of renrakud, and says what it uses when it is asked.
+func serveDaemon(config, host, dir string) error {
+	debug.SetGCPercent(gcPercent)
+	log := slog.New(slog.NewJSONHandler(os.Stderr, nil))
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	d, err := definition.Load(config)
+	if err != nil {
+		return err
+	}
+	ready := func() {
+		sayServing()
+		log.Info("ready", "host", host)
+	}
+	one, err := daemon.Open(daemon.Options{Definition: d, Host: host, Dir: dir, Ready: ready, Log: log})
+	if err != nil {
+		return err
+	}
+	go func() {
+		answerQuestions(func([]string) (any, error) { return ownInside(), nil })
+		one.Kill() // whoever asked is no more
+	}()
+	go func() {
+		for range hangups {
+			d, err := definition.Load(config)
+			if err == nil {
+				err = one.Redefine(d)
+			}
+			if err != nil {
+				log.Error("definition not read again", "error", err)
+			}
+		}
+	}()
+	return one.Run(ctx)
+}
+
+// serveSimulation answers as the simulated slaves.
+func serveSimulation(slaves, address string) error {
+	n, err := strconv.Atoi(slaves)
+	if err != nil {
+		return err
+	}
+	s, err := slave.NewSimulation(simulatedPrefix, n)
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return err
+	}
+	udp, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(listener.Addr().(*net.TCPAddr).AddrPort()))
+	if err != nil {
+		return err
+	}
+	packets, err := datagram.New(udp)
+	if err != nil {
+		return err
+	}
+	packets.SetReadBuffer(simulationBuffer)
+	go s.Serve(context.Background(), packets, listener, slog.New(slog.DiscardHandler))
+	sayServing()
+	return answerQuestions(func(question []string) (any, error) { // first, step, last, whether they are silent
+		var first, step, last int
+		var silent bool
+		if _, err := fmt.Sscan(fmt.Sprintln(anys(question)...), &first, &step, &last, &silent); err != nil {
+			return nil, err
+		}
+		for i := first; i <= last; i += step {
+			s.SetSilent(i, i, silent)
+		}
+		return true, nil
+	})
+}
+
+// simulationBuffer is the wanted size of the simulation's socket buffer in bytes.
+const simulationBuffer = 4 << 20
+
+func anys(all []string) (any []any) {
+	for _, s := range all {
+		any = append(any, s)
+	}
+	return any
+}
