@@ -51,9 +51,10 @@ type board struct {
 
 	mu      sync.Mutex // held while the file is read, so that nothing is expected anew meanwhile
 	hosts   map[string]*expectation
-	roster  []string // of the definition that stands
-	next    []string // that is being taken over; nil: none
-	down    bool     // the manager is not there: the file may be empty
+	roster  []string  // of the definition that stands
+	next    []string  // that is being taken over; nil: none
+	down    bool      // the manager is not there: the file may be empty
+	paused  time.Time // since when it is stopped; zero: it is not
 	looks   int
 	stands  map[contactfile.Operating]int // at the last look
 	found   map[contactfile.Operating]int
@@ -89,10 +90,24 @@ func (b *board) release(hosts []string, operating contactfile.Operating) {
 	}
 }
 
-// excuse gives the time for what was not due when it began once more: nobody could be found in it.
-func (b *board) excuse(begun time.Time) {
+// pause says that the manager is stopped from now on. It finds nobody until resume, and then has the whole time for whom it had to
+// find after now.
+func (b *board) pause() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.paused = time.Now()
+}
+
+// resume says that the manager goes on.
+func (b *board) resume() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.excuse(b.paused)
+	b.paused = time.Time{}
+}
+
+// excuse gives the time for what was not due when it began once more: nobody could be found in it. The caller holds the lock.
+func (b *board) excuse(begun time.Time) {
 	now := time.Now()
 	for _, e := range b.hosts {
 		if !e.due(begun) {
@@ -179,6 +194,9 @@ func (b *board) compare(r *contactfile.Record, now time.Time) {
 		}
 		return
 	}
+	if !b.paused.IsZero() {
+		now = b.paused
+	}
 	if !e.due(now) {
 		return
 	}
@@ -214,8 +232,8 @@ func (b *board) watch(ctx context.Context) {
 			return
 		}
 		if late := time.Since(last) - lookAgain; late > lagLimit {
-			b.excuse(last)
 			b.mu.Lock()
+			b.excuse(last)
 			b.excused += late
 			b.mu.Unlock()
 		}
@@ -248,4 +266,11 @@ func (b *board) count(operating contactfile.Operating) int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.stands[operating]
+}
+
+// looked is how often the file was read, and the time in which the program itself had no processor.
+func (b *board) looked() (looks int, excused time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.looks, b.excused
 }

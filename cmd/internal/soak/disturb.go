@@ -52,14 +52,14 @@ func (s *soak) disturb(ctx context.Context, random *rand.Rand) error {
 // pauseManager stops the manager with SIGSTOP for a while. Nobody whose network is well may be found STOPPED for it.
 func (s *soak) pauseManager(d time.Duration) error {
 	s.figures.add("manager stopped and continued", 1)
-	c, begun := s.fleet.managerNow(), time.Now()
+	c := s.fleet.managerNow()
+	s.board.pause()
+	defer s.board.resume()
 	if err := c.signal(syscall.SIGSTOP); err != nil {
 		return err
 	}
 	time.Sleep(d)
-	err := c.signal(syscall.SIGCONT)
-	s.board.excuse(begun)
-	return err
+	return c.signal(syscall.SIGCONT)
 }
 
 // restartManager ends the manager, orderly or with SIGKILL, and starts another.

@@ -121,6 +121,13 @@ func (j *journal) firings(process string) int {
 	return j.fired[process]
 }
 
+// count is how many events of slaves there were.
+func (j *journal) count() int {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.events
+}
+
 // lastOf is the last event of a slave.
 func (j *journal) lastOf(host string) string {
 	j.mu.Lock()

@@ -236,7 +236,8 @@ func (s *soak) conclude(ctx context.Context, must *claims) (bool, error) {
 		return false, err
 	}
 	b.check(s)
-	must.add(s.board.looks > 0, "the contact file was read", fmt.Sprintf("%d times", s.board.looks), "all right")
+	looks, _ := s.board.looked()
+	must.add(looks > 0, "the contact file was read", fmt.Sprintf("%d times", looks), "at least once")
 	must.add(true, "found STOPPED where nothing answered", s.board.told(contactfile.Stopped), stoppedBound.String())
 	must.add(true, "found RUNNING where the network is well", s.board.told(contactfile.Running), runningBound.String())
 	must.addWrongs(s.wrong)
@@ -260,7 +261,7 @@ func (s *soak) checkLastEvents() {
 }
 
 func (s *soak) addFigures(ctx context.Context, b *books) {
-	s.figures.add("events of slaves", s.journal.events)
+	s.figures.add("events of slaves", s.journal.count())
 	s.figures.add("runs in the ledger", len(b.ledger))
 	for _, id := range []string{processRecord, processServe, processChain, processBack, processAlarm, processTick} {
 		n := 0
@@ -272,7 +273,8 @@ func (s *soak) addFigures(ctx context.Context, b *books) {
 		s.figures.add("of them "+id, n)
 	}
 	s.figures.add("orders to single servers that are UNKNOWN", s.told.unknown)
-	s.figures.add("milliseconds in which this program had no processor", int(s.board.excused.Milliseconds()))
+	_, excused := s.board.looked()
+	s.figures.add("milliseconds in which this program had no processor", int(excused.Milliseconds()))
 	if state, err := s.fleet.client().State(ctx); err == nil {
 		for reason, n := range state.Dropped {
 			s.figures.add("dropped by the last manager: "+reason, int(n))

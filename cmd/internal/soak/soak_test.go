@@ -101,8 +101,13 @@ func TestTheContactFileIsComparedWithWhatIsExpected(t *testing.T) {
 		{"another definition is being read", contactfile.Running, contactfile.Running,
 			func(b *board) { b.roster, b.next = []string{"app2"}, b.roster }, ""},
 		{"not due yet", contactfile.Running, contactfile.Stopped, func(b *board) { b.hosts["app1"].since = time.Now() }, ""},
-		{"the manager was stopped", contactfile.Running, contactfile.Stopped,
-			func(b *board) { b.excuse(time.Now().Add(-time.Minute)) }, ""},
+		{"the manager is stopped since before that was due", contactfile.Running, contactfile.Stopped,
+			func(b *board) { b.paused = b.hosts["app1"].since.Add(time.Second) }, ""},
+		{"the manager is stopped since after that was due", contactfile.Running, contactfile.Stopped, (*board).pause, wrongRunning},
+		{"the manager was stopped since before that was due", contactfile.Running, contactfile.Stopped, func(b *board) {
+			b.paused = b.hosts["app1"].since.Add(time.Second)
+			b.resume()
+		}, ""},
 		{"torn", contactfile.Running, contactfile.Running, func(b *board) { os.Truncate(b.path, 100) }, wrongFile},
 	}
 	for _, test := range tests {
