@@ -61,7 +61,7 @@ var weathers = []weather{
 
 // What happens to slaves themselves.
 const (
-	shareOf        = 5 // of these among weathers, each once
+	ownTroubles    = 5 // of a real slave, beside the weathers
 	partsSilent    = "every third slave silent"
 	slaveKilled    = "slave killed and started again"
 	slaveStopped   = "slave stopped and continued"
@@ -148,7 +148,7 @@ func (s *soak) changeReal(ctx context.Context, r *realSlave, steady bool, random
 	hosts := []string{r.host}
 	for ctx.Err() == nil {
 		var err error
-		switch n := random.IntN(sharesOfWeathers() + shareOf); {
+		switch n := random.IntN(ownTroubles + sharesOfWeathers()); {
 		case n < 2 && !steady:
 			err = s.killSlave(ctx, r, random)
 		case n == 2 && !steady:
@@ -156,7 +156,7 @@ func (s *soak) changeReal(ctx context.Context, r *realSlave, steady bool, random
 		case n == 3:
 			err = s.stopSlave(ctx, r, random)
 		case n == 4:
-			err = s.readAgainSlave(r)
+			err = s.readAgainSlave(r, variant(random.IntN(int(wrong))))
 		default:
 			s.set(hosts, drawWeather(random), r.toSlave, r.toManager)
 			sleep(ctx, drawTime(random, weatherLeast, weatherMost))
@@ -214,13 +214,9 @@ func (s *soak) stopSlave(ctx context.Context, r *realSlave, random *rand.Rand) e
 	return err
 }
 
-// readAgainSlave has a slave read its definition again, which is another one each time.
-func (s *soak) readAgainSlave(r *realSlave) error {
+// readAgainSlave has a slave read its definition again, which may be another one.
+func (s *soak) readAgainSlave(r *realSlave, v variant) error {
 	s.figures.add(definitionRead, 1)
-	v := other
-	if s.figures.of(definitionRead)%2 == 0 {
-		v = base
-	}
 	if err := s.fleet.writeDefinition(v, r); err != nil {
 		return err
 	}
