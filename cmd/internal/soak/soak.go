@@ -18,6 +18,8 @@ const (
 	upWait   = 30 * time.Second // for all to be RUNNING at first
 	restWait = 2 * time.Second  // before what is used at rest is looked at
 
+	excusedShare = 4 // one part of so many of the time, in which the program itself may have no processor
+
 	// mostDelivery is the longest time after the faults until the manager has every result: a slave tries again after a minute at most,
 	// and may have begun to wait for a receipt right before.
 	mostDelivery = 75 * time.Second
@@ -236,7 +238,10 @@ func (s *soak) conclude(ctx context.Context, must *claims) (bool, error) {
 		return false, err
 	}
 	b.check(s)
-	looks, _ := s.board.looked()
+	looks, excused := s.board.looked()
+	most := s.length / excusedShare
+	must.add(excused <= most, "no processor for this program itself, so that the rest says little", excused.Round(time.Millisecond).String(),
+		"at most "+most.String())
 	must.add(looks > 0, "the contact file was read", fmt.Sprintf("%d times", looks), "at least once")
 	must.add(true, "found STOPPED where nothing answered", s.board.told(contactfile.Stopped), stoppedBound.String())
 	must.add(true, "found RUNNING where the network is well", s.board.told(contactfile.Running), runningBound.String())
@@ -273,8 +278,6 @@ func (s *soak) addFigures(ctx context.Context, b *books) {
 		s.figures.add("of them "+id, n)
 	}
 	s.figures.add("orders to single servers that are UNKNOWN", s.told.unknown)
-	_, excused := s.board.looked()
-	s.figures.add("milliseconds in which this program had no processor", int(excused.Milliseconds()))
 	if state, err := s.fleet.client().State(ctx); err == nil {
 		for reason, n := range state.Dropped {
 			s.figures.add("dropped by the last manager: "+reason, int(n))
