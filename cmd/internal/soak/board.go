@@ -56,6 +56,7 @@ type board struct {
 	down    bool      // the manager is not there: the file may be empty
 	paused  time.Time // since when it is stopped; zero: it is not
 	looks   int
+	stopped []judgedAt                    // since the last look
 	stands  map[contactfile.Operating]int // at the last look
 	found   map[contactfile.Operating]int
 	latest  map[contactfile.Operating]time.Duration
@@ -158,6 +159,7 @@ func (b *board) look() {
 	defer b.mu.Unlock()
 	now := time.Now()
 	records, err := contactfile.ReadFile(b.path)
+	b.compareJudged()
 	if b.down {
 		return
 	}
@@ -211,17 +213,39 @@ func (b *board) compare(r *contactfile.Record, now time.Time) {
 	e.since, e.met = now, false // once
 }
 
-// judged is a STOPPED of the manager's log: nobody whose network is well may be found so, however shortly.
+// judged is a STOPPED of the manager's log. It is looked at with the contact file, when it is known whether this program had a processor.
 func (b *board) judged(host string, at time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if e := b.hosts[host]; e != nil && e.operating == contactfile.Running && e.due(at) {
-		b.wrong.add(wrongStopped, "%s was found STOPPED at %s", host, at.Format(time.TimeOnly))
+	b.stopped = append(b.stopped, judgedAt{host, at})
+}
+
+type judgedAt struct {
+	host string
+	at   time.Time
+}
+
+// compareJudged: nobody whose network is well may be found STOPPED, however shortly. The caller holds the lock.
+func (b *board) compareJudged() {
+	for _, j := range b.stopped {
+		if e := b.hosts[j.host]; e != nil && e.operating == contactfile.Running && e.due(j.at) {
+			b.wrong.add(wrongStopped, "%s was found STOPPED at %s", j.host, j.at.Format(time.TimeOnly))
+		}
+	}
+	b.stopped = b.stopped[:0]
+}
+
+// excuseAll gives everybody the whole time once more: the program itself was late, and it is the network.
+func (b *board) excuseAll(late time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.excused += late
+	for _, e := range b.hosts {
+		e.since = time.Now()
 	}
 }
 
-// watch looks at the file until ctx ends. Where the program itself had no processor for a while, neither may the slaves and the
-// network have had one.
+// watch looks at the file until ctx ends.
 func (b *board) watch(ctx context.Context) {
 	ticker := time.NewTicker(lookAgain)
 	defer ticker.Stop()
@@ -232,10 +256,7 @@ func (b *board) watch(ctx context.Context) {
 			return
 		}
 		if late := time.Since(last) - lookAgain; late > lagLimit {
-			b.mu.Lock()
-			b.excuse(last)
-			b.excused += late
-			b.mu.Unlock()
+			b.excuseAll(late)
 		}
 		last = time.Now()
 		b.look()

@@ -88,7 +88,7 @@ func (j *journal) event(host string, now judgement) {
 	j.last[host] = now
 	j.events++
 	if now.operating == "STOPPED" && j.judged != nil {
-		go j.judged(host, now.at) // it may wait for a look at the contact file
+		j.judged(host, now.at)
 	}
 }
 

@@ -275,7 +275,7 @@ func (s *soak) addFigures(ctx context.Context, b *books) {
 				n += ran
 			}
 		}
-		s.figures.add("of them "+id, n)
+		s.figures.add("runs in the ledger: "+id, n)
 	}
 	s.figures.add("orders to single servers that are UNKNOWN", s.told.unknown)
 	if state, err := s.fleet.client().State(ctx); err == nil {

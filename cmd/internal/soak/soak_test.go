@@ -97,6 +97,10 @@ func TestTheContactFileIsComparedWithWhatIsExpected(t *testing.T) {
 		{"well and never RUNNING", contactfile.Stopped, contactfile.Running, func(*board) {}, wrongNotBack},
 		{"well and STOPPED", contactfile.Stopped, contactfile.Running, func(b *board) { b.hosts["app1"].met = true }, wrongStopped},
 		{"STOPPED for a moment", contactfile.Running, contactfile.Running, func(b *board) { b.judged("app1", time.Now()) }, wrongStopped},
+		{"STOPPED for a moment, this program being late", contactfile.Running, contactfile.Running, func(b *board) {
+			b.judged("app1", time.Now())
+			b.excuseAll(time.Second)
+		}, ""},
 		{"another server", contactfile.Running, contactfile.Running, func(b *board) { b.roster = []string{"app2"} }, wrongFile},
 		{"another definition is being read", contactfile.Running, contactfile.Running,
 			func(b *board) { b.roster, b.next = []string{"app2"}, b.roster }, ""},
