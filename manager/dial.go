@@ -15,10 +15,12 @@ const (
 	slowDial = 100 * time.Millisecond // a connection that takes longer makes room for another
 	dialWait = 5 * time.Second        // for a connection
 
-	// maxHandshakes is how many handshakes of TLS are in progress at once, but for slow ones. They are work for the processor: more of
-	// them at once would be no faster, and might make all of them late.
+	// maxHandshakes is how many handshakes of TLS are in progress at once, but for slow ones, and how many connections are made for the
+	// next ones meanwhile. They are work for the processor: more of them at once would be no faster, but make all of them late. So a slow
+	// one makes room only after a time that no handshake takes for want of the processor: on one that makes 32 in a second, or fewer, the
+	// late ones would become more and more.
 	maxHandshakes = 64
-	slowHandshake = 500 * time.Millisecond // one that takes longer makes room for another
+	slowHandshake = 2 * time.Second
 
 	// maxPerAddress is how many connections to one address are open or being made at once; further orders wait. A program that answers
 	// as many slaves (renraku simulate) takes twice as many, and may be late to see the end of some.
@@ -28,7 +30,8 @@ const (
 // dials bounds the connections of orders, so that many at once do not overrun the peers.
 type dials struct {
 	making   chan struct{}
-	securing chan struct{}
+	joining  chan struct{} // the same for connections that begin with a handshake
+	securing chan struct{} // handshakes
 
 	mu   sync.Mutex
 	open map[netip.AddrPort]*places // of addresses that somebody uses
@@ -41,7 +44,8 @@ type places struct {
 }
 
 func newDials() *dials {
-	return &dials{making: make(chan struct{}, maxDials), securing: make(chan struct{}, maxHandshakes), open: map[netip.AddrPort]*places{}}
+	return &dials{making: make(chan struct{}, maxDials), joining: make(chan struct{}, maxHandshakes),
+		securing: make(chan struct{}, maxHandshakes), open: map[netip.AddrPort]*places{}}
 }
 
 // dialFunc is DialContext of net.Dialer.
@@ -56,13 +60,17 @@ func (d *dials) dial(ctx context.Context, to netip.AddrPort, connect dialFunc, s
 	if leave, err = d.enter(ctx, to); err != nil {
 		return nil, nil, err
 	}
-	making := takePlace(d.making, slowDial)
+	places := d.making
+	if secure != nil {
+		places = d.joining
+	}
+	making := takePlace(places, slowDial)
 	defer making.leave()
 	dialing, cancel := context.WithTimeout(ctx, dialWait)
 	defer cancel()
 	conn, err = connect(dialing, "tcp", to.String())
 	if err == nil && secure != nil {
-		making.keep() // so that few peers wait for a handshake to begin
+		making.keep() // so that few peers wait for a handshake to begin: they give it up too
 		securing := takePlace(d.securing, slowHandshake)
 		defer securing.leave()
 		making.leave()

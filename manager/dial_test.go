@@ -112,7 +112,7 @@ func TestHandshakesAtOnceAreBoundedAndSlowOnesHoldNoOtherUp(t *testing.T) {
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		var all sync.WaitGroup
-		const peers = 2 * maxDials
+		const peers = 8 * maxHandshakes
 		for i := range peers {
 			all.Go(func() {
 				_, _, err := d.dial(ctx, netip.AddrPortFrom(netip.MustParseAddr("192.0.2.1"), uint16(i+1)), connect, silent)
@@ -123,7 +123,7 @@ func TestHandshakesAtOnceAreBoundedAndSlowOnesHoldNoOtherUp(t *testing.T) {
 		for n := 1; n <= 3; n++ {
 			mu.Lock()
 			assert.Equal(t, n*maxHandshakes, inHandshake)
-			assert.Equal(t, n*maxHandshakes+maxDials, connected, "no others wait for their handshake to begin")
+			assert.Equal(t, (n+1)*maxHandshakes, connected, "no others wait for their handshake to begin")
 			mu.Unlock()
 			time.Sleep(slowHandshake)
 			synctest.Wait()

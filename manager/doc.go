@@ -13,7 +13,8 @@
 //   - sealing.go: sealed mode on UDP: inquiries are sealed, answers opened, and what was there before counts no more.
 //   - addresses.go: from where slaves may come.
 //   - execution.go: ExecutionControl (120), steps 50–60 and 62: the check (54), one order for each target, the outcome.
-//   - order.go: one order on its TCP connection (55–57, 62). dial.go: how many connections there are at once.
+//   - order.go: one order on its TCP connection (55–57, 62). dial.go: how many connections and handshakes there are at once.
+//   - tls.go: what TLS adds to connections in sealed mode: the handshake of an order, a slave that refuses it, whose XR may come.
 //   - responses.go: the XR that a slave delivers by itself, and the receipt of every XR.
 //   - targets.go: what is known of the orders for each target: the one in progress, the last response; each outcome on its way to
 //     the history, and orders that are given up. restore.go: the same as an earlier daemon left it.

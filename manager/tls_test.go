@@ -237,7 +237,7 @@ func TestResultsOfASealedSlaveAreDeliveredOverTLS(t *testing.T) {
 
 // Every order of a bulk to a simulation that answers as many slaves is carried while the manager's certificate is replaced.
 func TestABulkOrderOverTLSIsWholeWhileCertificatesAreReplaced(t *testing.T) {
-	const n = 600
+	const n = 100
 	k := slavetest.NewKeys(t, "mgr01")
 	simulation, err := slave.NewSimulation("sim", n)
 	require.NoError(t, err)
@@ -261,7 +261,7 @@ func TestABulkOrderOverTLSIsWholeWhileCertificatesAreReplaced(t *testing.T) {
 	rows, outcomes := 0, map[string]int{}
 	o.server.Execution().Order(t.Context(), byOperator(t, "ONLINE"), hosts, func(r slave.Result) {
 		outcomes[fmt.Sprintf("%v: %v", r.Outcome, r.Text)]++
-		if rows++; rows%50 == 0 {
+		if rows++; rows%10 == 0 {
 			security.Replace(k.Credentials(t, "mgr01", time.Now().Add(time.Hour)))
 		}
 	})

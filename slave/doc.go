@@ -17,6 +17,7 @@
 //   - endpoint.go: the UDP end and the sockets (240); package datagram beneath reads and writes in batches. orders.go: the TCP end, one goroutine for each connection.
 //   - sealing.go: sealed mode on UDP (package telegram/seal): what is taken, and the trailers of what is sent. heard.go: the last inquiry
 //     that was taken, so that none is taken twice. starts.go: the number of the daemon's start.
+//   - tls.go: the handshakes of connections that were taken, in sealed mode; package credentials beneath does them.
 //   - address.go: the address of a peer as the definition gives it. drops.go: what is dropped, counted by reason.
 //   - serve.go: services that run until one end. server.go: Server, which puts all of this together.
 //   - simulation.go: many slaves on one socket that only pretend. simulation_sealing.go: the same in sealed mode.
