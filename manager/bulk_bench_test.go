@@ -125,7 +125,7 @@ func newBareOrders(b *testing.B, dial func(ctx context.Context, network, to stri
 	_, listener, to := sockets(b, "127.0.0.1")
 	inBenchmark(b, func(ctx context.Context) error {
 		everyone := func(netip.Addr) slave.Drop { return slave.NoDrop }
-		return slave.AcceptConnections(ctx, listener, quiet(), everyone, &slave.Drops{}, func(_ context.Context, conn net.Conn, _ netip.Addr) {
+		return slave.AcceptConnections(ctx, listener, quiet(), slave.MaxConnections, everyone, &slave.Drops{}, func(_ context.Context, conn net.Conn, _ netip.Addr) {
 			var order [telegram.ExecutionOrderLength]byte
 			var response [telegram.ExecutionResponseLength]byte
 			io.ReadFull(conn, order[:])

@@ -67,7 +67,7 @@ func newBulkSlaves(t *testing.T, n int) (*bulkSlaves, []Slave) {
 	go func() { b.answerInquiries(lostPackets); ended <- struct{}{} }()
 	go func() {
 		everyone := func(netip.Addr) slave.Drop { return slave.NoDrop }
-		slave.AcceptConnections(ctx, listener, quiet(), everyone, &slave.Drops{}, b.answerOrder)
+		slave.AcceptConnections(ctx, listener, quiet(), slave.MaxConnections, everyone, &slave.Drops{}, b.answerOrder)
 		ended <- struct{}{}
 	}()
 	t.Cleanup(func() {

@@ -11,6 +11,10 @@ import (
 // pause is how late the manager is where the machine itself may have been stopped, and answers lost with it.
 const pause = time.Second
 
+// maxExcused is how many attempts more a round has for answers that may have been lost here. While somebody floods the socket they may be
+// lost again and again; who is silent is found all the same.
+const maxExcused = 8
+
 // monitor is one slave's monitor (15). It is pure: it takes the time, changes itself, and says what is to be done.
 type monitor struct {
 	host    telegram.Host // (16), with the three that follow
@@ -26,7 +30,7 @@ type monitor struct {
 	waiting    bool      // an inquiry is outstanding (19, 21)
 	attempts   int32     // inquiries of this round
 	skipped    int32     // intervals before this round in which it was due and did not begin
-	excused    bool      // of this round there was one attempt more, since an answer may have been lost here
+	excused    int32     // attempts more of this round, since an answer may have been lost here
 	greeted    bool      // START has been answered since the last STOPPED
 	running    bool      // as judged
 	judged     bool      // there was a judgement since monitoring began
@@ -79,7 +83,7 @@ const (
 // begin sets the monitor to the start of monitoring: first asked at first, and then at slot and every interval after it.
 func (m *monitor) begin(first, slot time.Time) {
 	m.slot, m.due = slot, first
-	m.waiting, m.attempts, m.excused = false, 0, false
+	m.waiting, m.attempts, m.excused = false, 0, 0
 	m.greeted, m.running, m.judged = false, false, false
 	m.ending, m.ended = false, false
 }
@@ -161,13 +165,13 @@ func (m *monitor) expire(now, lost time.Time) step {
 		m.ended = true
 		return inquire
 	case !m.waiting: // its time has come (18)
-		m.overtaken, m.attempts, m.excused = false, 0, false
+		m.overtaken, m.attempts, m.excused = false, 0, 0
 		m.skipped = int32(max(m.skipPastSlots(now)-1, 0))
 		return m.attempt(now)
 	case m.attempts <= m.allowedRetries(): // (22)
 		return m.attempt(now)
-	case !m.excused && (lost.After(m.due.Add(-m.timeout)) || now.Sub(m.due) > pause):
-		m.excused = true
+	case m.excused < maxExcused && (lost.After(m.due.Add(-m.timeout)) || now.Sub(m.due) > pause):
+		m.excused++
 		return m.attempt(now)
 	}
 	m.endRound(now)

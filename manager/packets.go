@@ -12,7 +12,7 @@ import (
 
 const (
 	maxHandled = 64                // slaves that are asked or found silent under the lock before inquiries are sent and events are told
-	maxBacklog = 1024              // batches read before inquiries are sent: more than a socket's buffer holds
+	maxBacklog = 256               // batches read before inquiries are sent: more than a buffer of 8 MiB holds, at 600 bytes for each datagram
 	busy       = datagram.Size / 2 // answers at once from which on the next are waited for by the tick
 	maxBurst   = 512               // inquiries without an answer until some are waited for, a tick at most: a default buffer holds so many
 )
@@ -57,14 +57,13 @@ func (s *StatusControl) Serve(ctx context.Context) error {
 	return nil
 }
 
-// takeBacklog takes what has come until now, and says how many datagrams that were.
+// takeBacklog takes what has come until now, and says how many datagrams were looked at.
 func (s *StatusControl) takeBacklog(ctx context.Context, in *datagram.Batch) (taken int, err error) {
 	for range maxBacklog {
 		if err := slave.Receive(ctx, s.packets, in, past, s.log); err != nil {
 			return taken, err
 		}
-		s.take(in)
-		taken += in.Len()
+		taken += s.take(in)
 		if !in.Full() {
 			break
 		}
@@ -82,13 +81,13 @@ func (s *StatusControl) noteLoss() {
 // past has nobody wait.
 var past = time.Unix(1, 0)
 
-// await waits for the next answers, until the next inquiry is due (zero: none is), and says how many datagrams came.
+// await waits for the next answers, until the next inquiry is due (zero: none is), and says how many datagrams
+// were looked at.
 func (s *StatusControl) await(ctx context.Context, in *datagram.Batch, next time.Time) (taken int, err error) {
 	if err := slave.Receive(ctx, s.packets, in, next, s.log); err != nil {
 		return 0, err
 	}
-	s.take(in)
-	return in.Len(), nil
+	return s.take(in), nil
 }
 
 func (s *StatusControl) unsent(inquiry []byte, to netip.AddrPort, err error) {
@@ -97,22 +96,33 @@ func (s *StatusControl) unsent(inquiry []byte, to netip.AddrPort, err error) {
 	s.log.Debug("inquiry not sent", "inquiry", q.String(), "to", to.String(), "error", err)
 }
 
-// take takes the datagrams of a batch: answers (20) and unasked responses.
-func (s *StatusControl) take(in *datagram.Batch) {
+// take takes the datagrams of a batch: answers (20) and unasked responses. It says how many were looked at: what comes from elsewhere
+// costs no more than that it is found to, and has nothing wait.
+func (s *StatusControl) take(in *datagram.Batch) (taken int) {
 	if in.Len() == 0 {
-		return
+		return 0
 	}
 	defer s.events.deliver()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	from := s.addresses.Load()
+	from.mu.Lock()
+	defer from.mu.Unlock()
 	now := time.Now()
+	since := now.Sub(from.begun)
 	var r telegram.StatusResponse
 	for i := range in.Len() {
-		b, from := in.At(i)
-		if drop := s.takeOne(now, b, from.Addr(), &r); drop != slave.NoDrop {
+		b, peer := in.At(i)
+		drop := from.admit(peer.Addr(), since)
+		if drop == slave.NoDrop {
+			taken++
+			drop = s.takeOne(now, b, peer.Addr(), &r)
+		}
+		if drop != slave.NoDrop {
 			s.drops.Count(drop)
 		}
 	}
+	return taken
 }
 
 // takeOne takes one datagram, decoded into r, and says why it does not count.

@@ -15,6 +15,7 @@ import (
 type takeover struct {
 	slaves    []Slave          // in definition order, and so the next two
 	addresses []*slave.Address // the one that a monitor has already, where it stays the same
+	from      *addresses       // all of them
 	monitors  []*monitor
 	byHost    *hosts
 	named     []*monitor // whose addresses are names
@@ -45,6 +46,7 @@ func newTakeover(slaves []Slave, monitors []*monitor, byHost *hosts) *takeover {
 		t.monitors, t.addresses = append(t.monitors, m), append(t.addresses, address)
 		t.byHost.add(m)
 	}
+	t.from = newAddresses(slaves, t.addresses)
 	for _, m := range monitors {
 		if t.byHost.of(m.host) == nil {
 			t.gone = append(t.gone, m)
@@ -216,7 +218,7 @@ func (s *StatusControl) dismiss(now time.Time, t *takeover) {
 // adopt makes the monitors of a takeover those that there are.
 func (s *StatusControl) adopt(t *takeover) {
 	s.monitors, s.byHost, s.named = t.monitors, t.byHost, t.named
-	s.addresses.Store(newAddresses(t.addresses))
+	s.addresses.Store(t.from)
 }
 
 // everyone is all monitors that have something to say: also those of slaves that went and are not told END yet.

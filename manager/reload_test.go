@@ -138,7 +138,7 @@ func TestSlaveThatGoesIsToldEndOnceAndForgotten(t *testing.T) {
 		assert.Equal(t, []string{"7.5s CHECK"}, f.inquiries(f.slaves[3]))
 		assert.Empty(t, f.happened(), "that they go is no news of theirs")
 		assert.Zero(t, f.log.count("level=WARN"))
-		assert.Equal(t, map[string]uint64{slave.DropForeignHost.String(): 2}, f.drops.All(), "their answers to END")
+		assert.Equal(t, map[string]uint64{slave.DropAddress.String(): 2}, f.drops.All(), "their answers to END")
 		assert.Nil(t, f.status.addressOf(f.slaves[0].host))
 		assert.False(t, f.status.knows(f.slaves[0].address.Addr()))
 		assert.Empty(t, f.status.leaving)

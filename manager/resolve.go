@@ -71,7 +71,11 @@ func (s *StatusControl) resolveOne(ctx context.Context, l lookUp, said *sayOnce)
 	if ctx.Err() == nil {
 		said.say(l.monitor.host, err)
 	}
-	if err == nil && !before {
+	if err != nil {
+		return
+	}
+	s.readdress(l.address) // before its answer comes
+	if !before {
 		s.askNow(l)
 	}
 }

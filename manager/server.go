@@ -184,7 +184,7 @@ func (s *Server) serveResponses(ctx context.Context) error {
 	if s.cfg.Security != nil {
 		accept = s.cfg.Security.Server
 	}
-	return slave.AcceptConnections(ctx, s.listener, s.cfg.Log, func(from netip.Addr) slave.Drop {
+	return slave.AcceptConnections(ctx, s.listener, s.cfg.Log, maxSlaveConnections, func(from netip.Addr) slave.Drop {
 		if !s.status.knows(from) {
 			return slave.DropAddress
 		}

@@ -231,6 +231,7 @@ func expected(t *testing.T, b []byte) slave.Drop {
 
 func TestEveryDatagramIsTakenOrCountedByItsReason(t *testing.T) {
 	p := newProbe(t)
+	lookAtAll(p.server.status)
 	good := p.response(telegram.Running, "ONLINE")
 	var datagrams [][]byte
 	for length := range 301 {
@@ -293,6 +294,7 @@ func FuzzTake(f *testing.F) {
 	s := NewStatusControl(slave.NewOwnRecord(host(f, "mgr01"), file, 0),
 		[]Slave{at(f, "app01", "198.18.0.1:10320"), at(f, "app02", "198.18.0.2:10320")}, file, nowhere{}, quiet(), &drops)
 	require.NoError(f, s.Begin())
+	lookAtAll(s)
 	f.Fuzz(func(t *testing.T, b []byte) {
 		later := time.Now().Add(time.Second)
 		s.expire(later, later, slave.NewBatch()) // so that an answer may be asked for

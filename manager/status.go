@@ -28,7 +28,7 @@ type StatusControl struct {
 	events  events
 
 	reloading sync.Mutex                // held by SetSlaves, before mu
-	addresses atomic.Pointer[addresses] // of all slaves; nobody changes them, they are replaced
+	addresses atomic.Pointer[addresses] // of all slaves; SetSlaves replaces them
 
 	mu         sync.Mutex
 	monitors   []*monitor // in definition order; these three change together, and only while reloading is held too
@@ -89,6 +89,7 @@ func (s *StatusControl) Begin() error {
 		return err
 	}
 	s.schedule = newSchedule(now, s.monitors)
+	s.addresses.Load().refill()
 	s.monitoring = true
 	s.log.Info("monitoring begins", "slaves", len(s.monitors))
 	s.rouse()

@@ -218,6 +218,7 @@ func TestWhatIsNoAnswerOfThatSlaveIsCountedAndChangesNothing(t *testing.T) {
 		reason slave.Drop
 	}{
 		{"from an address that nobody has", "203.0.113.9:10320", app1Stopped, slave.DropAddress},
+		{"nonsense from an address that nobody has", "203.0.113.9:10320", func(*testing.T) []byte { return []byte("nonsense") }, slave.DropAddress},
 		{"from another slave's address", "198.18.0.1:10320", app1Stopped, slave.DropAddress},
 		{"from the manager's own address", "192.0.2.1:10321", app1Stopped, slave.DropAddress},
 		{"of a host that the definition does not have", "198.18.0.0:10320", func(t *testing.T) []byte {

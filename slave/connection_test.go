@@ -63,7 +63,7 @@ func TestOneConnectionTooManyIsClosed(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() {
-			ended <- AcceptConnections(ctx, listener, log, admitAll, &drops, func(_ context.Context, conn net.Conn, _ netip.Addr) {
+			ended <- AcceptConnections(ctx, listener, log, MaxConnections, admitAll, &drops, func(_ context.Context, conn net.Conn, _ netip.Addr) {
 				conn.Read(make([]byte, 1)) // until the far end closes
 			})
 		}()
@@ -158,6 +158,80 @@ func TestAConnectionIsNotHeldForEver(t *testing.T) {
 			})
 		})
 	}
+}
+
+// The time is for the whole of a telegram, also of the first one: a byte now and then does not prolong it.
+func TestATelegramThatComesByteForByteEndsTheConnectionInTime(t *testing.T) {
+	const pause = RestWait / 20
+	for _, first := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			conn, _ := serveOn(t, t.Context())
+			if !first {
+				send(t, conn, sq("app1", 0x0001))
+				take(t, conn, 196)
+			}
+			time.Sleep(TelegramWait - time.Second) // for the first byte there is time
+			begun := time.Now()
+			for sent := xq("app1", 0x0100, "ONLINE"); ; sent = sent[1:] {
+				require.NotEmpty(t, sent, "all of it was taken")
+				if _, err := conn.Write(sent[:1]); err != nil {
+					break
+				}
+				time.Sleep(pause)
+			}
+			assert.InDelta(t, RestWait, time.Since(begun), float64(pause), "first on its connection: %v", first)
+		})
+	}
+}
+
+func TestConnectionsOfOneAddressAreBounded(t *testing.T) {
+	c := newConnections(2)
+	one, other, third := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2"), netip.MustParseAddr("192.0.2.3")
+	assert.Equal(t, []Drop{NoDrop, NoDrop, DropPeerConnections, NoDrop}, []Drop{c.enter(one), c.enter(one), c.enter(one), c.enter(other)})
+	c.leave(one)
+	assert.Equal(t, []Drop{NoDrop, DropPeerConnections}, []Drop{c.enter(one), c.enter(one)})
+	c.leave(other)
+	assert.Equal(t, map[netip.Addr]int{one: 2}, c.of, "nothing is kept of who has none")
+
+	c = newConnections(MaxConnections - 1)
+	for range MaxConnections - 1 {
+		require.Equal(t, NoDrop, c.enter(one))
+	}
+	assert.Equal(t, []Drop{DropPeerConnections, NoDrop, DropConnections}, []Drop{c.enter(one), c.enter(other), c.enter(third)})
+}
+
+// strangers is how many connections a stranger opens: more than a daemon has in all.
+const strangers = 10_000
+
+// dialerFrom is a dialer with an address of its own.
+func dialerFrom(ip string) *net.Dialer {
+	return &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(ip)}, Timeout: patience}
+}
+
+func TestAStrangerWhoConnectsTenThousandTimesKeepsNobodyOut(t *testing.T) {
+	r := startServer(t, Process{ID: processID("ONLINE"), Command: sh("exit 0"), Status: appStatus("ONLINE")})
+	dialer, at := dialerFrom("127.0.0.77"), r.listener.Addr().String()
+	const atOnce = 500 // open on the stranger's side until there are so many more
+	var open []net.Conn
+	held := r.connect("127.0.0.1")
+	for range strangers {
+		conn := must(dialer.Dial("tcp", at))
+		if open = append(open, conn); len(open) == atOnce {
+			for _, conn := range open {
+				require.NoError(t, conn.SetReadDeadline(time.Now().Add(patience)))
+				requireClosed(t, conn) // by the slave, without a byte
+				conn.Close()
+			}
+			open = open[:0]
+		}
+	}
+	send(t, held, xq("app01", 0x0100, "ONLINE"))
+	assert.Equal(t, xr("app01", 0x1000, "ONLINE", "ONLINE", "")[:108], take(t, held, 212)[:108])
+	send(t, held, xq("app01", 0x0200, "ONLINE"))
+	late := r.connect("127.0.0.1")
+	send(t, late, xq("app01", 0x0100, "ONLINE"))
+	assert.Equal(t, xr("app01", 0x4000, "ONLINE", "ONLINE", "ONLINE stands already"), take(t, late, 212))
+	assert.Equal(t, map[string]uint64{"unknown address": strangers}, r.Drops().All())
 }
 
 func TestTheEndOfTheContextEndsAConnectionThatWaits(t *testing.T) {

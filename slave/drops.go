@@ -29,16 +29,18 @@ const (
 	DropMAC     // in sealed mode: not from whom it says it is, or changed on its way
 	DropReplay  // in sealed mode: it has come before, or others after it have
 
-	DropAddress      // from an address that the definition does not know, or not from that host's
-	DropForeignHost  // not for this host, or from a host that the definition does not have
-	DropUnasked      // a RUNNING answer with no inquiry outstanding
-	DropNotMonitored // after the end of monitoring
-	DropConnections  // one connection too many
-	DropCut          // the stream ended inside a telegram
-	DropEnding       // the daemon ended before the process of an order did
-	DropSend         // the operating system did not send
-	DropOverflow     // the socket's buffer had no room
-	DropRound        // a slave was not asked in an interval, since the manager was late by more than that itself
+	DropAddress         // from an address that the definition does not know, or not from that host's
+	DropForeignHost     // not for this host, or from a host that the definition does not have
+	DropUnasked         // a RUNNING answer with no inquiry outstanding
+	DropNotMonitored    // after the end of monitoring
+	DropConnections     // one connection too many
+	DropPeerConnections // one connection of one address too many
+	DropRate            // more datagrams than the address may send
+	DropCut             // the stream ended inside a telegram
+	DropEnding          // the daemon ended before the process of an order did
+	DropSend            // the operating system did not send
+	DropOverflow        // the socket's buffer had no room
+	DropRound           // a slave was not asked in an interval, since the manager was late by more than that itself
 
 	DropNotSealed     // a connection on which no TLS came, in sealed mode
 	DropHandshake     // a handshake of TLS that failed for another reason than the two below
@@ -63,16 +65,18 @@ var dropNames = [dropCount]string{
 	DropMAC:     "wrong MAC",
 	DropReplay:  "replayed",
 
-	DropAddress:      "unknown address",
-	DropForeignHost:  "another host",
-	DropUnasked:      "unasked",
-	DropNotMonitored: "not monitored",
-	DropConnections:  "too many connections",
-	DropCut:          "cut off",
-	DropEnding:       "daemon ended",
-	DropSend:         "not sent",
-	DropOverflow:     "no room in the socket's buffer",
-	DropRound:        "rounds skipped",
+	DropAddress:         "unknown address",
+	DropForeignHost:     "another host",
+	DropUnasked:         "unasked",
+	DropNotMonitored:    "not monitored",
+	DropConnections:     "too many connections",
+	DropPeerConnections: "too many connections of one address",
+	DropRate:            "too many datagrams",
+	DropCut:             "cut off",
+	DropEnding:          "daemon ended",
+	DropSend:            "not sent",
+	DropOverflow:        "no room in the socket's buffer",
+	DropRound:           "rounds skipped",
 
 	DropNotSealed:     "not sealed",
 	DropHandshake:     "TLS handshake",

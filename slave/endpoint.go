@@ -49,20 +49,25 @@ type endpoint struct {
 	packets  PacketConn
 	listener net.Listener
 	accept   Accept // nil: plain
+	perPeer  int    // connections of one address
 	log      *slog.Logger
 	drops    *Drops
+
+	allowance *Allowance    // what may reach the parser; nil: everything
+	now       time.Duration // when the batch came that is looked at, since servePackets began
 }
 
 // servePackets answers inquiries until ctx ends (33, 37). Each answer goes to the address and port that asked.
 func (e *endpoint) servePackets(ctx context.Context) error {
 	defer context.AfterFunc(ctx, e.packets.Wake)()
-	in, out, losses := NewBatch(), NewBatch(), NewLosses(e.packets, e.drops)
+	in, out, losses, begun := NewBatch(), NewBatch(), NewLosses(e.packets, e.drops), time.Now()
 	for ctx.Err() == nil {
 		if err := Receive(ctx, e.packets, in, time.Time{}, e.log); err != nil {
 			return err
 		}
 		losses.Count()
 		out.Reset()
+		e.now = time.Since(begun)
 		for i := range in.Len() {
 			b, from := in.At(i)
 			answer, trailer, drop := e.answerPacket(b, from)
@@ -81,6 +86,9 @@ func (e *endpoint) servePackets(ctx context.Context) error {
 func (e *endpoint) answerPacket(b []byte, from netip.AddrPort) (r telegram.StatusResponse, t seal.Trailer, drop Drop) {
 	if !e.takesFrom(from.Addr()) {
 		return r, t, DropAddress
+	}
+	if !e.allowance.Take(e.now) {
+		return r, t, DropRate
 	}
 	var q telegram.StatusInquiry
 	if e.sealer == nil {

@@ -17,8 +17,8 @@ import (
 
 // Limits of the TCP end.
 const (
-	MaxConnections = 1024             // at once; one more is closed at once
-	TelegramWait   = 60 * time.Second // for the next telegram on a connection
+	MaxConnections = 1024             // at once, of all peers; one more is closed at once
+	TelegramWait   = 60 * time.Second // for the next telegram on a connection, the first one too
 	RestWait       = 5 * time.Second  // for the rest of a telegram that has begun
 	ReceiptWait    = 10 * time.Second // for TAKEN after XR
 	WriteWait      = 10 * time.Second // for the peer to take the bytes of a telegram
@@ -26,7 +26,7 @@ const (
 
 // serveOrders takes connections until ctx ends, and returns when the last of them has ended.
 func (e *endpoint) serveOrders(ctx context.Context) error {
-	return AcceptConnections(ctx, e.listener, e.log, func(from netip.Addr) Drop {
+	return AcceptConnections(ctx, e.listener, e.log, e.perPeer, func(from netip.Addr) Drop {
 		if !e.takesFrom(from) {
 			return DropAddress
 		}
@@ -35,15 +35,15 @@ func (e *endpoint) serveOrders(ctx context.Context) error {
 }
 
 // AcceptConnections gives each connection that admit does not drop to serve, in a goroutine of its own, and closes it
-// afterwards. It returns when ctx has ended, or the listener was closed, and the last connection has ended.
-func AcceptConnections(ctx context.Context, listener net.Listener, log *slog.Logger, admit func(netip.Addr) Drop,
-	drops *Drops, serve func(context.Context, net.Conn, netip.Addr)) error {
+// afterwards; it serves MaxConnections at once, and perPeer of one address. What is dropped is closed without a byte. It returns when ctx has ended, or the listener was closed, and the last connection has ended.
+func AcceptConnections(ctx context.Context, listener net.Listener, log *slog.Logger, perPeer int,
+	admit func(netip.Addr) Drop, drops *Drops, serve func(context.Context, net.Conn, netip.Addr)) error {
 	defer context.AfterFunc(ctx, func() { listener.Close() })()
 	var all sync.WaitGroup
 	defer all.Wait()
 	serving, stop := context.WithCancel(ctx)
 	defer stop()
-	places := make(chan struct{}, MaxConnections)
+	open := newConnections(perPeer)
 	for {
 		conn, err := listener.Accept()
 		if err != nil {
@@ -60,20 +60,17 @@ func AcceptConnections(ctx context.Context, listener net.Listener, log *slog.Log
 			continue
 		}
 		from := remoteAddr(conn)
-		if drop := admit(from); drop != NoDrop {
+		drop := admit(from)
+		if drop == NoDrop {
+			drop = open.enter(from)
+		}
+		if drop != NoDrop {
 			drops.Count(drop)
 			conn.Close()
 			continue
 		}
-		select {
-		case places <- struct{}{}:
-		default:
-			drops.Count(DropConnections)
-			conn.Close()
-			continue
-		}
 		all.Go(func() {
-			defer func() { <-places }()
+			defer open.leave(from)
 			defer conn.Close()
 			serve(serving, conn, from)
 		})

@@ -64,7 +64,9 @@ func NewServer(cfg Config, file *contactfile.File, packets PacketConn, listener 
 	s.execution.outbox = s.outbox
 	s.delivery = newDelivery(s.outbox, cfg.Manager, listener.Addr(), cfg.Log)
 	s.delivery.security = cfg.Security
-	s.endpoint = endpoint{responder: s, packets: packets, listener: listener, log: cfg.Log, drops: &s.drops}
+	inquiries := Rate{PerSecond: MaxInquiries, AtOnce: MaxInquiries}.Allowance()
+	s.endpoint = endpoint{responder: s, packets: packets, listener: listener, perPeer: MaxPeerConnections, log: cfg.Log, drops: &s.drops,
+		allowance: &inquiries}
 	if cfg.Security != nil {
 		if s.sealing, err = openSealing(cfg.Security.Current().SlaveKeys, cfg.Records, cfg.Log); err != nil {
 			return nil, errors.Join(err, s.outbox.close())

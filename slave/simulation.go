@@ -97,7 +97,7 @@ func (s *Simulation) Drops() *Drops { return &s.drops }
 func (s *Simulation) Serve(ctx context.Context, packets PacketConn, listener net.Listener, log *slog.Logger) error {
 	defer packets.Close()
 	defer listener.Close()
-	e := &endpoint{responder: s, packets: packets, listener: listener, log: log, drops: &s.drops}
+	e := &endpoint{responder: s, packets: packets, listener: listener, perPeer: MaxConnections, log: log, drops: &s.drops}
 	if s.Issuer != nil {
 		if s.sealing == nil {
 			s.Seal(s.Issuer.Manager, s.Issuer.Masters)

@@ -3,6 +3,7 @@
 //   - network.go: a network of datagrams in memory, for tests that run in testing/synctest: a real socket would stop the bubble's
 //     clock.
 //   - impair.go: what a bad network does, decided by a seed. proxy.go: a proxy on real sockets that does it.
+//   - flood.go: a stranger who sends as much as he can.
 //   - disk.go: a disk that is full.
 package slavetest
 
