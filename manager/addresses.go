@@ -88,7 +88,12 @@ func sum(a, b slave.Rate) slave.Rate {
 
 // fill has the address send all that its slaves may.
 func (o *origin) fill() {
-	o.allowance = sum(o.rate, slave.Rate{PerSecond: rateUnasked, AtOnce: rateUnasked}).Allowance()
+	o.allowance = withUnasked(o.rate).Allowance()
+}
+
+// withUnasked is what an address may send, of whose slaves the rate is.
+func withUnasked(r slave.Rate) slave.Rate {
+	return sum(r, slave.Rate{PerSecond: rateUnasked, AtOnce: rateUnasked})
 }
 
 // follow is called after a look-up of a name.

@@ -70,8 +70,9 @@ func (e *ExecutionControl) Order(ctx context.Context, order slave.Order, hosts [
 	rows := make(chan slave.Result)
 	go func() {
 		var all sync.WaitGroup
-		for _, host := range hosts {
-			e.places <- struct{}{}
+		said := false
+		for i, host := range hosts {
+			said = e.place(order.Process, len(hosts)-i, said)
 			all.Go(func() {
 				defer func() { <-e.places }()
 				rows <- e.orderOne(ctx, target{host, order.Process}, order)
@@ -83,6 +84,20 @@ func (e *ExecutionControl) Order(ctx context.Context, order slave.Order, hosts [
 	for r := range rows {
 		row(r)
 	}
+}
+
+// place waits for a place among the orders in progress. It gives whether that was logged, once for each bulk order.
+func (e *ExecutionControl) place(p telegram.ProcessID, left int, said bool) bool {
+	select {
+	case e.places <- struct{}{}:
+		return said
+	default:
+	}
+	if !said {
+		e.log.Warn("orders wait: as many as there may be are in progress", "process", p.String(), "waiting", left, "limit", MaxOrders)
+	}
+	e.places <- struct{}{}
+	return true
 }
 
 // DryRun gives the verdict of the check (54) for each of the hosts, and sends nothing.

@@ -234,3 +234,28 @@ func fleetTargets(t *testing.T, f *fleet) *targets {
 	defined.all.Store(&processes)
 	return newTargets(&Config{Host: host(t, "mgr01"), Records: r, Log: quiet()}, j, f.status, f.file, defined)
 }
+
+func TestOrdersBeyondTheLimitWaitAndTheLogSaysSo(t *testing.T) {
+	o := newOffice(t, online(t), at(t, "app01", nobody(t)), at(t, "app02", nobody(t)))
+	e := o.server.Execution()
+	for range MaxOrders {
+		e.places <- struct{}{}
+	}
+	results := make(chan slave.Result)
+	go func() {
+		defer close(results)
+		e.Order(t.Context(), byOperator(t, "ONLINE"), []telegram.Host{host(t, "app01"), host(t, "app02")}, func(r slave.Result) { results <- r })
+	}()
+	require.Eventually(t, func() bool { return o.log.count("orders wait: as many as there may be are in progress") == 1 }, patience, time.Millisecond)
+	assert.Equal(t, 1, o.log.count("process=ONLINE waiting=2 limit=16384"))
+	assert.Empty(t, results)
+	for range MaxOrders {
+		<-e.places
+	}
+	outcomes := map[slave.Outcome]int{}
+	for r := range results {
+		outcomes[r.Outcome]++
+	}
+	assert.Equal(t, map[slave.Outcome]int{slave.Unreachable: 2}, outcomes)
+	assert.Equal(t, 1, o.log.count("orders wait"), "once for both")
+}

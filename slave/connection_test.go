@@ -117,8 +117,10 @@ func TestAConnectionIsNotHeldForEver(t *testing.T) {
 		logged string
 	}{
 		{"nothing comes", func(*testing.T, net.Conn) {}, TelegramWait, ""},
-		{"half a telegram comes", func(t *testing.T, conn net.Conn) { send(t, conn, xq("app1", 0x0100, "ONLINE")[:80]) }, RestWait, ""},
-		{"a line of another protocol comes", func(t *testing.T, conn net.Conn) { send(t, conn, []byte("GET / HTTP/1.0\r\n\r\n")) }, RestWait, ""},
+		{"half a telegram comes", func(t *testing.T, conn net.Conn) { send(t, conn, xq("app1", 0x0100, "ONLINE")[:80]) }, RestWait,
+			"did not come within 5s"},
+		{"a line of another protocol comes", func(t *testing.T, conn net.Conn) { send(t, conn, []byte("GET / HTTP/1.0\r\n\r\n")) }, RestWait,
+			"did not come within 5s"},
 		{"nothing comes after a receipt", func(t *testing.T, conn net.Conn) {
 			send(t, conn, xq("app1", 0x0100, "ONLINE"))
 			assert.Equal(t, launched, take(t, conn, 212))

@@ -37,6 +37,7 @@ const (
 	DropPeerConnections // one connection of one address too many
 	DropRate            // more datagrams than the address may send
 	DropCut             // the stream ended inside a telegram
+	DropSlow            // the rest of a telegram did not come in time
 	DropEnding          // the daemon ended before the process of an order did
 	DropSend            // the operating system did not send
 	DropOverflow        // the socket's buffer had no room
@@ -73,6 +74,7 @@ var dropNames = [dropCount]string{
 	DropPeerConnections: "too many connections of one address",
 	DropRate:            "too many datagrams",
 	DropCut:             "cut off",
+	DropSlow:            "too slow",
 	DropEnding:          "daemon ended",
 	DropSend:            "not sent",
 	DropOverflow:        "no room in the socket's buffer",

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"os"
 	"sync"
 	"time"
 
@@ -136,8 +137,15 @@ func NextTelegram(ctx context.Context, conn net.Conn, reader *telegram.Reader, u
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	return reader.Read()
+	t, err := reader.Read()
+	if errors.Is(err, os.ErrDeadlineExceeded) && ctx.Err() == nil {
+		err = errSlow
+	}
+	return t, err
 }
+
+// errSlow is the error of a telegram that began and did not come to its end in time.
+var errSlow = fmt.Errorf("the rest of a telegram did not come within %v", RestWait)
 
 // settle says what became of the outstanding answer, if there is one.
 func (c *conversation) settle(taken bool, why string) {
@@ -205,12 +213,15 @@ func (e *endpoint) countStreamError(conn net.Conn, err error) {
 	}
 }
 
-// StreamDrop is the reason that an error of NextTelegram stands for: NoDrop for an end between telegrams and for a wait that is over.
+// StreamDrop is the reason that an error of NextTelegram stands for: NoDrop for an end between telegrams, and for a connection that nobody
+// has used for long.
 func StreamDrop(err error) Drop {
 	var field *telegram.FieldError
 	switch {
 	case errors.As(err, &field) || errors.Is(err, io.ErrUnexpectedEOF):
 		return DropOf(err)
+	case errors.Is(err, errSlow):
+		return DropSlow
 	case credentials.Broken(err):
 		return DropRecord
 	}

@@ -46,18 +46,6 @@ func statusLines(records []contactfile.Record, now time.Time) []string {
 	return columns(rows)
 }
 
-// asWritten is a duration as the definition has it: 10m, where Go says 10m0s.
-func asWritten(d time.Duration) string {
-	s := d.String()
-	if strings.HasSuffix(s, "m0s") {
-		s = strings.TrimSuffix(s, "0s")
-	}
-	if strings.HasSuffix(s, "h0m") {
-		s = strings.TrimSuffix(s, "0m")
-	}
-	return s
-}
-
 // shortDuration has two units at most, such as 3m12s or 2d4h.
 func shortDuration(d time.Duration) string {
 	d = max(d, 0).Truncate(time.Second)

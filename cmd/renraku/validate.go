@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"renraku/cmd/internal/daemon"
 	"renraku/cmd/internal/definition"
 	"renraku/cmd/internal/exit"
 	"renraku/slave"
@@ -26,7 +27,12 @@ func validateCommand() *cobra.Command {
 			if err != nil {
 				return exit.With(exit.Usage, err)
 			}
-			printLines(c.OutOrStdout(), append(describe(d), certificateEnds(d, time.Now())...))
+			limits, err := daemon.Limits(d)
+			if err != nil {
+				return exit.With(exit.Usage, err)
+			}
+			lines := append(append(describe(d), certificateEnds(d, time.Now())...), "")
+			printLines(c.OutOrStdout(), append(lines, columns(limitRows(limits))...))
 			return nil
 		},
 	}
@@ -51,7 +57,7 @@ func describe(d *definition.Definition) []string {
 			worst = max(worst, g.Detection())
 		}
 		lines = append(lines, "", fmt.Sprintf("worst-case detection time of a server that falls silent: %s "+
-			"(interval + (retries + 1) × timeout)", asWritten(worst)))
+			"(interval + (retries + 1) × timeout)", slave.AsWritten(worst)))
 	}
 	return append(lines, "", describeMode(d))
 }
@@ -98,7 +104,7 @@ func roleRows(d *definition.Definition) [][]string {
 	}
 	for _, g := range d.Groups {
 		rows = append(rows, []string{g.Host, "slave", strconv.Itoa(g.Count), g.Address,
-			asWritten(g.Interval), asWritten(g.Timeout), strconv.Itoa(g.Retries), asWritten(g.Detection())})
+			slave.AsWritten(g.Interval), slave.AsWritten(g.Timeout), strconv.Itoa(g.Retries), slave.AsWritten(g.Detection())})
 	}
 	return rows
 }
@@ -119,10 +125,18 @@ func processRows(d *definition.Definition) [][]string {
 		case p.Type != slave.Oneshot:
 			timeout = "-" // it is for processes that run to their end
 		case p.Timeout > 0:
-			timeout = asWritten(p.Timeout)
+			timeout = slave.AsWritten(p.Timeout)
 		}
 		rows = append(rows, []string{p.ID.String(), p.Type.String(), fromOf(p), orDash(p.Status.String()),
 			orDash(p.Failed.String()), timeout, strconv.Itoa(servers), strings.Join(p.Command, " ")})
+	}
+	return rows
+}
+
+func limitRows(limits []slave.Limit) [][]string {
+	rows := [][]string{{"LIMIT", "AT", "VALUE", "MORE IS"}}
+	for _, l := range limits {
+		rows = append(rows, []string{l.What, l.At, l.Value, l.More})
 	}
 	return rows
 }

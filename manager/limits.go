@@ -1,0 +1,47 @@
+package manager
+
+import (
+	"fmt"
+	"math"
+
+	"renraku/slave"
+)
+
+// Limits are those of a manager of the given slaves.
+func Limits(slaves []Slave) []slave.Limit {
+	all, most := ratesOf(slaves)
+	return []slave.Limit{
+		{At: "manager", What: "connections of one slave's address at once", Value: fmt.Sprint(maxSlaveConnections), More: slave.LimitClosed},
+		{At: "manager", What: "datagrams of all slaves", Value: perSecond(all), More: slave.LimitDropped},
+		{At: "manager", What: "datagrams of one slave's address, at most", Value: perSecond(most), More: slave.LimitDropped},
+		{At: "manager", What: "inquiries more where its socket had no room", Value: fmt.Sprint(maxExcused), More: "STOPPED"},
+		{At: "manager", What: "orders at once", Value: fmt.Sprint(MaxOrders), More: slave.LimitWaits},
+		{At: "manager", What: "connections being made, but for slow ones", Value: fmt.Sprint(maxDials), More: slave.LimitWaits},
+		{At: "manager", What: "connections to one address", Value: fmt.Sprint(maxPerAddress), More: slave.LimitWaits},
+		{At: "manager", What: "time for a connection", Value: slave.AsWritten(dialWait), More: "UNREACHABLE"},
+		{At: "manager", What: "orders that left no outcome yet", Value: fmt.Sprint(maxOutstanding), More: "FAILED"},
+	}
+}
+
+// ratesOf is what may come from all addresses together, and from the one that may send most. A name counts as an address of its own.
+func ratesOf(slaves []Slave) (all, most slave.Rate) {
+	of := map[string]slave.Rate{}
+	for i := range slaves {
+		s := &slaves[i]
+		address := s.Address.String()
+		if at, ok := s.Address.AddrPort(); ok {
+			address = at.Addr().String()
+		}
+		of[address] = sum(of[address], rateOf(s.Interval, s.Retries))
+	}
+	for _, rate := range of {
+		rate = withUnasked(rate)
+		all = sum(all, rate)
+		if rate.PerSecond > most.PerSecond {
+			most = rate
+		}
+	}
+	return all, most
+}
+
+func perSecond(r slave.Rate) string { return fmt.Sprintf("%.0f/s", math.Ceil(r.PerSecond)) }
