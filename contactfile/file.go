@@ -11,9 +11,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// fileMode is the mode of a new contact file.
-const fileMode = 0o640
-
 // File is the contact file as its one writer holds it. Its methods may be called from several goroutines.
 type File struct {
 	path string
@@ -35,7 +32,7 @@ func Open(path string) (*File, error) {
 }
 
 func openLocked(path string) (*os.File, error) {
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, fileMode)
+	file, err := OpenFile(path, os.O_RDWR)
 	if err != nil {
 		return nil, fmt.Errorf("open contact file: %w", err)
 	}

@@ -21,7 +21,7 @@ type historyFile interface {
 type osHistoryFile struct{ *os.File }
 
 func openHistoryFile(path string) (historyFile, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, fileMode)
+	f, err := OpenFile(path, os.O_RDWR)
 	if err != nil {
 		return nil, err
 	}

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"renraku/contactfile"
 	"renraku/slave"
 	"renraku/telegram"
 )
@@ -41,8 +42,6 @@ const (
 	orderOutstanding = '+'
 	orderDone        = '-'
 	orderFields      = 8
-
-	ordersMode = 0o640
 )
 
 // maxOutstanding is how many orders may be without an outcome at once, those of earlier daemons included; a further one is not
@@ -105,7 +104,7 @@ type journal struct {
 // openJournal opens the journal in dir, making an empty one where there is none, and gives the orders that an earlier daemon left
 // in it. damaged is how many lines are none.
 func openJournal(dir string) (j *journal, left []*sentOrder, damaged int, err error) {
-	file, err := os.OpenFile(filepath.Join(dir, ordersFile), os.O_RDWR|os.O_CREATE, ordersMode)
+	file, err := contactfile.OpenFile(filepath.Join(dir, ordersFile), os.O_RDWR)
 	if err != nil {
 		return nil, nil, 0, fmt.Errorf("open the journal of orders: %w", err)
 	}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"renraku/contactfile"
 	"renraku/telegram"
 )
 
@@ -15,8 +16,6 @@ const memoryFile = "application.dat"
 const (
 	bootIDLength = 36
 	memoryLength = bootIDLength + 1 + telegram.StatusLength + 1 // boot ID, space, status padded with spaces, LF
-
-	memoryMode = 0o640
 )
 
 // Memory is the file in which a server remembers its own field 133 within one boot of the machine, so that no restart of its
@@ -28,7 +27,7 @@ type Memory struct {
 
 // openMemory opens the memory in the directory of the runs, and makes an empty one where there is none.
 func openMemory(dir, boot string) (*Memory, error) {
-	file, err := os.OpenFile(filepath.Join(dir, memoryFile), os.O_RDWR|os.O_CREATE, memoryMode)
+	file, err := contactfile.OpenFile(filepath.Join(dir, memoryFile), os.O_RDWR)
 	if err != nil {
 		return nil, fmt.Errorf("open the memory of field 133: %w", err)
 	}

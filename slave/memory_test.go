@@ -135,7 +135,7 @@ func TestRecordsThatCannotBeOpenedSayWhy(t *testing.T) {
 		damage    func(dir string) error
 	}{
 		{"no directory", "open the records of runs", os.Remove},
-		{"a file in the place of the runs", "open the memory of field 133", func(dir string) error { return os.WriteFile(filepath.Join(dir, "runs"), nil, 0o640) }},
+		{"a file in the place of the runs", "open the records of runs", func(dir string) error { return os.WriteFile(filepath.Join(dir, "runs"), nil, 0o640) }},
 		{"a directory in the place of the memory", "open the memory of field 133", func(dir string) error { return os.MkdirAll(filepath.Join(dir, "runs", "application.dat"), 0o750) }},
 		{"a directory in the place of the history", "open history", func(dir string) error { return os.Mkdir(filepath.Join(dir, "history.dat"), 0o750) }},
 	}

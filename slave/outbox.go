@@ -53,7 +53,7 @@ type parcel struct {
 
 // openOutbox takes up what an earlier daemon could not deliver.
 func openOutbox(host telegram.Host, records *Records, log *slog.Logger) (*outbox, error) {
-	marks, err := os.OpenFile(filepath.Join(records.Runs.Path(), takenFile), os.O_RDWR|os.O_CREATE, memoryMode)
+	marks, err := contactfile.OpenFile(filepath.Join(records.Runs.Path(), takenFile), os.O_RDWR)
 	if err != nil {
 		return nil, fmt.Errorf("open the receipts: %w", err)
 	}

@@ -150,7 +150,7 @@ func TestAHandshakeThatNeverEndsTakesItsPlaceForItsTimeOnly(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		serve := ServeSealed(security.Server, &drops, log, func(context.Context, net.Conn, netip.Addr) { panic("nobody came through") })
-		go func() { ended <- AcceptConnections(ctx, listener, log, admitAll, &drops, serve) }()
+		go func() { ended <- AcceptConnections(ctx, listener, log, MaxConnections, admitAll, &drops, serve) }()
 		conns := make([]net.Conn, MaxConnections)
 		for i := range conns {
 			conns[i] = listener.dial()

@@ -4,9 +4,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"syscall"
@@ -269,19 +271,49 @@ func TestLogAsJSONIsOneObjectALine(t *testing.T) {
 	assert.Equal(t, []string{"ready", "shutting down", "ended"}, said)
 }
 
+// Whatever umask a daemon is started with, and with whichever its processes run.
 func TestFilesAreForTheDaemonAndItsGroup(t *testing.T) {
 	t.Parallel()
-	f := cmdtest.NewFleet(t, noPolls)
-	f.Start(t, first)
-	for path, want := range map[string]string{
-		f.Dir(first):                  "drwxr-x---",
-		f.File(first, "contact.dat"):  "-rw-r-----",
-		f.File(first, "control.sock"): "Srw-rw----",
-		f.File(first, "runs"):         "drwxr-x---",
-	} {
-		info, err := os.Stat(path)
-		require.NoError(t, err)
-		assert.Equal(t, want, info.Mode().String(), path)
+	for _, umask := range []string{"000", "077"} {
+		t.Run(umask, func(t *testing.T) {
+			t.Parallel()
+			f := cmdtest.NewFleet(t, noPolls)
+			f.Define(t, "\n[[trigger]]\nprocess = \"ONLINE\"\nat = \"0 0 1 1 *\"\nlocal = true\n")
+			start := func(host string) {
+				c := exec.Command("/bin/sh", "-c", `umask "$0" && exec "$@"`, umask, cmdtest.Binary(t, "renrakud"),
+					"--config", f.Config, "--host", host, "--dir", f.Dir(host))
+				p := cmdtest.Begin(t, c)
+				cmdtest.Until(t, aWhile, host+" ready", func() bool { return strings.Contains(p.Stderr(), "msg=ready") })
+			}
+			start(first)
+			start(manager)
+			f.AwaitManager(t, atOnce, "mgr01 RUNNING NOT-STARTED", "app01 RUNNING NOT-STARTED", "app02 STOPPED NOT-STARTED")
+			require.Equal(t, 1, f.Renraku(t, manager, "run", "FAIL", "--host", manager, "--host", first).Code)
+			got := map[string]string{}
+			for _, host := range []string{first, manager} {
+				require.NoError(t, filepath.WalkDir(f.Dir(host), func(path string, d fs.DirEntry, err error) error {
+					require.NoError(t, err)
+					info, err := d.Info()
+					require.NoError(t, err)
+					got[strings.TrimPrefix(path, f.Dir(host))] = info.Mode().String()
+					return nil
+				}))
+			}
+			assert.Equal(t, map[string]string{
+				"":                      "drwxr-x---",
+				"/contact.dat":          "-rw-r-----",
+				"/history.dat":          "-rw-r-----",
+				"/control.sock":         "Srw-rw----",
+				"/message.sock":         "Srw-rw----",
+				"/runs":                 "drwxr-x---",
+				"/runs/application.dat": "-rw-r-----",
+				"/runs/clock.dat":       "-rw-r-----",
+				"/runs/orders.dat":      "-rw-r-----",
+				"/runs/taken.dat":       "-rw-r-----",
+				"/runs/FAIL.run":        "-rw-r-----",
+				"/runs/FAIL.out":        "-rw-r-----",
+			}, got)
+		})
 	}
 }
 

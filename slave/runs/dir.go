@@ -3,7 +3,6 @@ package runs
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"renraku/contactfile"
 	"renraku/telegram"
 )
 
@@ -23,8 +23,6 @@ const bootIDPath = "/proc/sys/kernel/random/boot_id"
 
 const (
 	bootIDLength = 36
-	fileMode     = 0o640
-	dirMode      = 0o750
 	recordSuffix = ".run"
 	outputSuffix = ".out"
 )
@@ -52,7 +50,7 @@ func Open(dir string) (*Dir, error) {
 // OpenInBoot is Open in a boot of the given ID.
 func OpenInBoot(dir, boot string) (*Dir, error) {
 	d := &Dir{path: filepath.Join(dir, Name), boot: boot, disk: func(f *os.File) disk { return osDisk{f} }, sinceBoot: sinceBoot}
-	if err := os.Mkdir(d.path, dirMode); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := contactfile.MakeDir(d.path); err != nil {
 		return nil, fmt.Errorf("open the records of runs: %w", err)
 	}
 	return d, nil

@@ -138,3 +138,9 @@ func readMarks(t testing.TB, f *os.File, n int) {
 		b = b[got:]
 	}
 }
+
+// Modes of what the tests make themselves.
+const (
+	fileMode = 0o640
+	dirMode  = 0o750
+)

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"renraku/contactfile"
 )
 
 // Command is what the parent of a run is to do.
@@ -105,7 +107,7 @@ func (l *launch) prepare() error {
 	if err := lockRun(l.lock, l.run); err != nil {
 		return fmt.Errorf("lock %s: %w", l.record.Name(), err)
 	}
-	l.output, err = os.OpenFile(l.path+outputSuffix+".new", os.O_RDWR|os.O_CREATE|os.O_TRUNC, fileMode)
+	l.output, err = contactfile.OpenFile(l.path+outputSuffix+".new", os.O_RDWR|os.O_TRUNC)
 	return err
 }
 
@@ -114,7 +116,7 @@ func (l *launch) openRecord() (*os.File, error) {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return f, err
 	}
-	f, err = os.OpenFile(l.path+recordSuffix, os.O_RDWR|os.O_CREATE, fileMode)
+	f, err = contactfile.OpenFile(l.path+recordSuffix, os.O_RDWR)
 	if err != nil {
 		return nil, err
 	}

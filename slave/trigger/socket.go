@@ -1,12 +1,14 @@
 package trigger
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
+	"syscall"
 )
 
 // SocketName is the name of the socket in the daemon's directory.
@@ -35,16 +37,24 @@ func Listen(dir string) (*Socket, error) {
 		return nil, fmt.Errorf("open message socket: its path may have %d bytes and has %d: choose a shorter directory than %s",
 			maxPath, len(path), dir)
 	}
-	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+	conn, err := (&net.ListenConfig{Control: setMode}).ListenPacket(context.Background(), "unixgram", path)
 	if err != nil {
 		return nil, fmt.Errorf("open message socket: %w", err)
 	}
-	s := &Socket{conn, path}
+	s := &Socket{conn.(*net.UnixConn), path}
 	if err := os.Chmod(path, socketMode); err != nil {
 		s.Close()
 		return nil, fmt.Errorf("open message socket: %w", err)
 	}
 	return s, nil
+}
+
+// setMode has the socket be for the daemon's group at most from the moment on in which it stands in the directory: bind(2) takes the
+// mode of the socket itself, without the umask's bits.
+func setMode(_, _ string, c syscall.RawConn) error {
+	var err error
+	controlErr := c.Control(func(fd uintptr) { err = syscall.Fchmod(int(fd), socketMode) })
+	return errors.Join(controlErr, err)
 }
 
 // Close removes the socket's file and closes it. The caller still holds the lock of the directory.

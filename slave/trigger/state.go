@@ -9,10 +9,11 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"renraku/contactfile"
 )
 
 const (
-	stateMode   = 0o640
 	stateLength = len(stateLayout) + 1
 	stateLayout = "2006-01-02T15:04:00Z" // UTC; then LF
 )
@@ -52,7 +53,7 @@ func (f *stateFile) store(last minute) error {
 	if f.path == "" {
 		return nil
 	}
-	file, err := os.OpenFile(f.path, os.O_WRONLY|os.O_CREATE, stateMode)
+	file, err := contactfile.OpenFile(f.path, os.O_WRONLY)
 	if err != nil {
 		return fmt.Errorf("keep the last minute that was handled: %w", err)
 	}

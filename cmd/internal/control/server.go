@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"golang.org/x/net/netutil"
@@ -47,7 +48,7 @@ func Listen(dir string) (net.Listener, error) {
 		return nil, fmt.Errorf("open control socket: its path may have %d bytes and has %d: choose a shorter directory than %s",
 			maxPath, len(path), dir)
 	}
-	listener, err := net.Listen("unix", path)
+	listener, err := (&net.ListenConfig{Control: setMode}).Listen(context.Background(), "unix", path)
 	if err != nil {
 		return nil, fmt.Errorf("open control socket: %w", err)
 	}
@@ -56,6 +57,14 @@ func Listen(dir string) (net.Listener, error) {
 		return nil, fmt.Errorf("open control socket: %w", err)
 	}
 	return netutil.LimitListener(listener, maxConnections), nil
+}
+
+// setMode has the socket be for the daemon's group at most from the moment on in which it stands in the directory: bind(2) takes the
+// mode of the socket itself, without the umask's bits.
+func setMode(_, _ string, c syscall.RawConn) error {
+	var err error
+	controlErr := c.Control(func(fd uintptr) { err = syscall.Fchmod(int(fd), socketMode) })
+	return errors.Join(controlErr, err)
 }
 
 // Serve answers requests until ctx ends, and closes the listener. Orders go on when the command that gave them goes away.

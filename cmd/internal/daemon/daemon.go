@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"os"
 	"path/filepath"
 	"sync/atomic"
 	"time"
@@ -30,8 +29,6 @@ const ContactFile = "contact.dat"
 
 // DefaultDir is the directory of a daemon that is told no other.
 const DefaultDir = "/var/lib/renraku"
-
-const dirMode = 0o750
 
 // Options say which daemon it is.
 type Options struct {
@@ -86,7 +83,7 @@ func Open(o Options) (*Daemon, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(o.Dir, dirMode); err != nil {
+	if err := contactfile.MakeDir(o.Dir); err != nil {
 		return nil, fmt.Errorf("make the directory: %w", err)
 	}
 	d := &Daemon{Role: role, host: o.Host, address: addressOf(o.Definition, role, index), security: security, log: o.Log,

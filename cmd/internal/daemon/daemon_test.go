@@ -137,7 +137,7 @@ func TestOpenSaysWhatIsWrongWithTheDirectory(t *testing.T) {
 	}{
 		{"a file in its place", "make the directory: ", func(dir string) error { return os.WriteFile(dir, nil, 0o600) }},
 		{"a directory as contact file", "open contact file: ", func(dir string) error { return os.MkdirAll(filepath.Join(dir, "contact.dat"), 0o700) }},
-		{"a file as runs", "open the memory of field 133: ", func(dir string) error {
+		{"a file as runs", "open the records of runs: ", func(dir string) error {
 			return errors.Join(os.Mkdir(dir, 0o700), os.WriteFile(filepath.Join(dir, "runs"), nil, 0o600))
 		}},
 		{"a directory as socket", "open control socket: ", func(dir string) error { return os.MkdirAll(filepath.Join(dir, "control.sock", "full"), 0o700) }},
