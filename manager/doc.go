@@ -11,7 +11,7 @@
 //   - management.go: one slave's management process (17): the update of fields 132 and 133; the events, told in their order.
 //   - reload.go: another server definition (SIGHUP): slaves that stay, appear and go; who has which record and address.
 //   - sealing.go: sealed mode on UDP: inquiries are sealed, answers opened, and what was there before counts no more.
-//   - addresses.go: from where slaves may come.
+//   - addresses.go: from where slaves may come, and how much of each address is looked at. limits.go: every limit, for a person.
 //   - execution.go: ExecutionControl (120), steps 50–60 and 62: the check (54), one order for each target, the outcome.
 //   - order.go: one order on its TCP connection (55–57, 62). dial.go: how many connections and handshakes there are at once.
 //   - tls.go: what TLS adds to connections in sealed mode: the handshake of an order, a slave that refuses it, whose XR may come.

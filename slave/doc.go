@@ -14,10 +14,12 @@
 //   - memory.go: Memory, field 133 as it is remembered within one boot of the machine.
 //   - process.go: Process, one process definition (file 90). pattern.go: host patterns and ranges.
 //   - outcome.go: Outcome and Result, and how they stand in XR. mark.go: who asked for a run, at the end of the text of its XR.
+//   - privilege.go: which processes a daemon without rights cannot run.
 //   - endpoint.go: the UDP end and the sockets (240); package datagram beneath reads and writes in batches. orders.go: the TCP end, one goroutine for each connection.
 //   - sealing.go: sealed mode on UDP (package telegram/seal): what is taken, and the trailers of what is sent. heard.go: the last inquiry
 //     that was taken, so that none is taken twice. starts.go: the number of the daemon's start.
 //   - tls.go: the handshakes of connections that were taken, in sealed mode; package credentials beneath does them.
+//   - rate.go: how many datagrams reach the parser. connections.go: how many connections there are. limits.go: every limit, for a person.
 //   - address.go: the address of a peer as the definition gives it. drops.go: what is dropped, counted by reason.
 //   - serve.go: services that run until one end. server.go: Server, which puts all of this together.
 //   - simulation.go: many slaves on one socket that only pretend. simulation_sealing.go: the same in sealed mode.

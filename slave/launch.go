@@ -66,6 +66,9 @@ func accountOf(name string) (account, error) {
 	if strconv.Itoa(os.Geteuid()) == u.Uid {
 		return account{home: u.HomeDir}, nil
 	}
+	if !mayBecomeAnother() {
+		return account{}, &noRightError{name}
+	}
 	credential, err := credentialOf(u)
 	if err != nil {
 		return account{}, fmt.Errorf("cannot run as user %q: %w", name, err)

@@ -242,6 +242,11 @@ func TestWrongStartsSayWhyAndExit(t *testing.T) {
 	out = start("--config", f.Dir("none.toml"))
 	assert.Equal(t, 2, out.Code)
 	assert.Contains(t, out.Stderr, "renrakud: read the definition: ")
+	require.NoError(t, os.Chmod(f.Config, 0o646))
+	out = start("--config", f.Config, "--host", first, "--dir", f.Dir("other"))
+	assert.Equal(t, cmdtest.Output{Code: 2, Stderr: fmt.Sprintf("renrakud: read the definition: %s is not to be trusted: "+
+		"others may write it; this mends it: chmod o-w %[1]s\n", f.Config)}, out)
+	require.NoError(t, os.Chmod(f.Config, 0o640))
 	out = start("--config", f.Config, "--host", first, "--log-format", "xml")
 	assert.Equal(t, cmdtest.Output{Code: 2, Stderr: "renrakud: --log-format \"xml\": text or json is right\n"}, out)
 	assert.Equal(t, 2, start("--frobnicate").Code)

@@ -172,6 +172,17 @@ func TestSIGHUPTakesTheDefinitionOver(t *testing.T) {
 	}
 	assert.Contains(t, f.Renraku(t, manager, "run", "NEW", "--host", first).Stdout, "LAUNCHED")
 
+	f.Define(t, "command = [\"/bin/echo\", \"right\"]\n")
+	require.NoError(t, os.Chmod(f.Config, 0o662))
+	for _, d := range all {
+		d.Signal(t, unix.SIGHUP)
+		cmdtest.Until(t, aWhile, "that others may write it in the log", func() bool {
+			return strings.Contains(d.Log(), f.Config+" is not to be trusted: its group and others may write it; this mends it: chmod go-w "+f.Config)
+		})
+	}
+	assert.Contains(t, f.Renraku(t, manager, "run", "WRONG", "--host", first).Stderr, "no process")
+	require.NoError(t, os.Chmod(f.Config, 0o640))
+
 	// A definition without the second slave: it is no longer polled, the first and its run are not disturbed.
 	text, err := os.ReadFile(f.Config)
 	require.NoError(t, err)

@@ -66,6 +66,7 @@ const RaceOptions = "atexit_sleep_ms=0"
 // Main runs the tests of a package and removes the binaries afterwards. It is for TestMain.
 func Main(m *testing.M) {
 	os.Setenv("GORACE", RaceOptions)
+	syscall.Umask(0o022) // a definition that the group may write is refused
 	code := m.Run()
 	building.Do(func() {}) // no test builds any more
 	os.RemoveAll(binaries)

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -101,8 +102,17 @@ func Open(o Options) (*Daemon, error) {
 		d.close()
 		return nil, err
 	}
+	d.sayUnprivileged(o.Definition)
 	d.records.KeepParent(o.Log)
 	return d, nil
+}
+
+// sayUnprivileged logs the processes of this server that this daemon has no right to run as their user.
+func (d *Daemon) sayUnprivileged(def *definition.Definition) {
+	if all := slave.Unprivileged(def.Processes, d.host); len(all) > 0 {
+		d.log.Error("processes ask for another user, and this daemon has no right to run anything as another: each order of them will be FAILED; "+
+			"start the daemon as root, or have them run as its own user", "processes", strings.Join(all, ", "))
+	}
 }
 
 // openContactFile takes the lock of the directory. A daemon that was killed while it started a process leaves a copy of the lock

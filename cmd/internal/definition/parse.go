@@ -3,13 +3,13 @@ package definition
 import (
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 	"unicode"
 
 	"github.com/BurntSushi/toml"
 
+	"renraku/cmd/internal/trusted"
 	"renraku/slave"
 )
 
@@ -19,9 +19,10 @@ const (
 	MaxSlaves = slave.MaxRange
 )
 
-// Load reads and checks the file. A file that is wrong gives Errors; one that cannot be read gives the cause, wrapped.
+// Load reads and checks the file. A file that is wrong gives Errors; one that cannot be read, or that others may write, gives the cause,
+// wrapped.
 func Load(path string) (*Definition, error) {
-	f, err := os.Open(path)
+	f, err := trusted.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("read the definition: %w", err)
 	}
