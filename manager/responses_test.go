@@ -196,3 +196,20 @@ func TestConnectionsEndWithTheDaemon(t *testing.T) {
 	assert.NoError(t, <-done)
 	assert.Empty(t, receive(conn, 1))
 }
+
+func TestOneSlaveDoesNotTakeTheConnectionsOfTheOthers(t *testing.T) {
+	o := responseOffice(t)
+	for range maxSlaveConnections {
+		defer o.dial(app01).Close()
+	}
+	more := o.dial(app01)
+	defer more.Close()
+	assert.Empty(t, receive(more, 1), "closed without a byte")
+	for range 1000 { // of a stranger, and idle
+		conn := o.dial(stranger)
+		assert.Empty(t, receive(conn, 1), "closed without a byte")
+		conn.Close()
+	}
+	assert.Equal(t, map[string]uint64{"too many connections of one address": 1, "unknown address": 1000}, o.server.Drops().All())
+	assert.Equal(t, takenBytes("app02", "ONLINE"), deliver(t, o, app02, responseBytes("app02", launchedBit, "ONLINE", "ONLINE", "")))
+}

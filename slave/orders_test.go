@@ -2,6 +2,7 @@ package slave
 
 import (
 	"io"
+	"net"
 	"sync"
 	"testing"
 	"time"
@@ -228,4 +229,16 @@ func TestAnOrderInProgressDoesNotHoldUpInquiriesNorOtherConnections(t *testing.T
 	send(t, second, xq("app01", 0x0200, "ONLINE"))
 	g.letGo(1)
 	assert.Equal(t, xr("app01", 0x1000, "ONLINE", "ONLINE", "")[:108], take(t, first, 212)[:108])
+}
+
+func TestAManagerHasABoundedNumberOfConnections(t *testing.T) {
+	r := startServer(t)
+	var open []*net.TCPConn
+	for range MaxPeerConnections {
+		open = append(open, r.connect("127.0.0.1"))
+	}
+	requireClosed(t, r.connect("127.0.0.1"))
+	assert.Equal(t, map[string]uint64{"too many connections of one address": 1}, r.Drops().All())
+	send(t, open[0], sq("app01", 0x0001))
+	assert.Equal(t, sr("app01", 0x0010, "NOT-STARTED", ""), take(t, open[0], 196), "the others are served")
 }
