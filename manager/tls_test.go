@@ -97,28 +97,46 @@ func TestAnOrderOfAManagerThatASlaveRefusesIsUnreachable(t *testing.T) {
 	assert.Equal(t, slave.Launched, o.order(t.Context(), "ONLINE", "app01").Outcome)
 }
 
+// mute is a connection on which nothing can be written any more once it is closed for it.
+type mute struct {
+	net.Conn
+	closed bool
+}
+
+func (m *mute) Write(b []byte) (int, error) {
+	if m.closed {
+		return 0, io.ErrClosedPipe
+	}
+	return m.Conn.Write(b)
+}
+
 func TestARefusalIsReadThoughTheOrderCouldNotBeWritten(t *testing.T) {
 	k := slavetest.NewKeys(t, "mgr01")
 	security := k.Security(t, "mgr01")
-	near, far := net.Pipe()
-	refuses := (&slavetest.Keys{Manager: host(t, "mgr02"), Authority: k.Authority, Masters: k.Masters}).Security(t, "app01")
-	go refuses.Server(t.Context(), far)
-	conn, err := security.Client(t.Context(), near, host(t, "app01"))
-	require.NoError(t, err)
 	c := &courier{security: security}
-	assert.ErrorIs(t, c.refused(c.whyNotWritten(conn, io.ErrClosedPipe)), credentials.ErrRefused)
-
-	near, far = net.Pipe()
-	go func() {
-		taken, err := k.Security(t, "app01").Server(t.Context(), far)
-		if assert.NoError(t, err) {
-			taken.Close()
+	s := &sentOrder{target: target{host(t, "app01"), process(t, "ONLINE")}}
+	for _, of := range []string{"mgr01", "mgr02"} { // whom the slave takes
+		theirs := (&slavetest.Keys{Manager: host(t, of), Authority: k.Authority, Masters: k.Masters}).Security(t, "app01")
+		p := newPeer(t, func(conn net.Conn) {
+			if taken, err := theirs.Server(t.Context(), conn); err == nil {
+				taken.Close()
+			}
+		})
+		raw, err := net.Dial("tcp", p.address)
+		require.NoError(t, err)
+		defer raw.Close()
+		m := &mute{Conn: raw}
+		conn, err := security.Client(t.Context(), m, host(t, "app01"))
+		require.NoError(t, err)
+		m.closed = true
+		_, err = c.converse(t.Context(), conn, s, time.Minute)
+		if of == "mgr02" {
+			assert.ErrorIs(t, c.refused(err), credentials.ErrRefused)
+			continue
 		}
-	}()
-	conn, err = security.Client(t.Context(), near, host(t, "app01"))
-	require.NoError(t, err)
-	assert.Equal(t, io.ErrClosedPipe, c.whyNotWritten(conn, io.ErrClosedPipe), "a slave that closes has refused nothing")
-	assert.Equal(t, io.ErrClosedPipe, (&courier{}).whyNotWritten(near, io.ErrClosedPipe))
+		assert.ErrorIs(t, err, io.ErrClosedPipe, "a slave that closes has refused nothing")
+		assert.NoError(t, c.refused(err))
+	}
 }
 
 // deliverSealed is deliver after the handshake of a slave.
