@@ -4,7 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"path/filepath"
+	"syscall"
 )
 
 // The modes of what a daemon makes in its directory, and of that itself.
@@ -37,17 +37,17 @@ func OpenFile(path string, flag int) (*os.File, error) {
 	}
 }
 
-// MakeDir makes a directory of a daemon, with mode 0750 whatever the umask, and those above it. The mode of one that is there is left as it
-// is.
+// MakeDir makes a directory of a daemon, with mode 0750 whatever the umask. The mode of one that is there is left as it is.
 func MakeDir(path string) error {
-	if err := os.MkdirAll(filepath.Dir(path), dirMode); err != nil {
-		return err
-	}
 	switch err := os.Mkdir(path, dirMode); {
 	case err == nil:
 		return os.Chmod(path, dirMode)
 	case !errors.Is(err, fs.ErrExist):
 		return err
 	}
-	return os.MkdirAll(path, dirMode) // which says where it is no directory
+	info, err := os.Stat(path)
+	if err == nil && !info.IsDir() {
+		err = &fs.PathError{Op: "mkdir", Path: path, Err: syscall.ENOTDIR}
+	}
+	return err
 }

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -30,6 +31,9 @@ const ContactFile = "contact.dat"
 
 // DefaultDir is the directory of a daemon that is told no other.
 const DefaultDir = "/var/lib/renraku"
+
+// parentMode is the mode of directories above the daemon's own that are not there yet.
+const parentMode = 0o750
 
 // Options say which daemon it is.
 type Options struct {
@@ -84,7 +88,7 @@ func Open(o Options) (*Daemon, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := contactfile.MakeDir(o.Dir); err != nil {
+	if err := errors.Join(os.MkdirAll(filepath.Dir(o.Dir), parentMode), contactfile.MakeDir(o.Dir)); err != nil {
 		return nil, fmt.Errorf("make the directory: %w", err)
 	}
 	d := &Daemon{Role: role, host: o.Host, address: addressOf(o.Definition, role, index), security: security, log: o.Log,
