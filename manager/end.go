@@ -62,12 +62,14 @@ func (s *StatusControl) End(ctx context.Context) error {
 
 // tellEnd has every monitor tell END (25), unless they do already. It gives nothing where there is no monitoring.
 func (s *StatusControl) tellEnd() (e *ending, first bool) {
+	defer s.events.deliver()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.monitoring || s.ending != nil {
 		return s.ending, false
 	}
 	now := time.Now()
+	s.endHold("monitoring ends")
 	for i, m := range s.monitors {
 		at, _ := spread(now, min(m.interval, endSpread), i, len(s.monitors))
 		m.beginEnd(at)

@@ -101,6 +101,12 @@ func (b *eventBook) told() []string {
 	return slices.Clone(b.all)
 }
 
+func (b *eventBook) forget() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.all = nil
+}
+
 // logBook keeps what is logged.
 type logBook struct {
 	mu   sync.Mutex

@@ -39,6 +39,11 @@ type monitor struct {
 	application telegram.Status // field 133 as last known
 	overtaken   bool            // an XR has said what field 133 is, since this round began
 
+	half  bool      // it is the first half of the only response wait of a round; due is its end
+	heard uint32    // answers of all slaves when this round began
+	probe *tcpProbe // the inquiry on TCP of this attempt; nil: none
+	onTCP tcpTurns  // of a stopped slave
+
 	ending  bool // END is being told (25)
 	leaving bool // since the definition does not have the slave any more
 	ended   bool // END was answered, or nobody is there to answer it
@@ -76,8 +81,10 @@ func (m *monitor) distrust() {
 type step int
 
 const (
-	inquire step = iota // send an inquiry with control()
-	silent              // no answer to any attempt (23)
+	inquire     step = iota // send an inquiry with control()
+	inquireLast             // the same, and it is the last attempt: see lastChance
+	halfway                 // half of the only attempt's response wait is over: see lastChance
+	silent                  // no answer to any attempt (23)
 )
 
 // begin sets the monitor to the start of monitoring: first asked at first, and then at slot and every interval after it.
@@ -127,6 +134,7 @@ func (m *monitor) redefine(now time.Time, sl *Slave, i, n int) {
 			m.due = earlier(m.due, m.slot)
 		}
 	}
+	m.endHalf()
 	if m.waiting {
 		m.due = earlier(m.due.Add(max(sl.Timeout-m.timeout, 0)), now.Add(sl.Timeout))
 	}
@@ -168,6 +176,9 @@ func (m *monitor) expire(now, lost time.Time) step {
 		m.overtaken, m.attempts, m.excused = false, 0, 0
 		m.skipped = int32(max(m.skipPastSlots(now)-1, 0))
 		return m.attempt(now)
+	case m.half:
+		m.endHalf()
+		return halfway
 	case m.attempts <= m.allowedRetries(): // (22)
 		return m.attempt(now)
 	case m.excused < maxExcused && (lost.After(m.due.Add(-m.timeout)) || now.Sub(m.due) > pause):
@@ -175,7 +186,6 @@ func (m *monitor) expire(now, lost time.Time) step {
 		return m.attempt(now)
 	}
 	m.endRound(now)
-	m.greeted = false
 	return silent
 }
 
@@ -234,15 +244,44 @@ func (m *monitor) askNow(now time.Time) bool {
 // judge keeps the judgement and says whether it is news.
 func (m *monitor) judge(running bool) bool {
 	news := m.running != running || !m.judged
+	m.greeted = m.greeted && running
 	m.running, m.judged = running, true
 	return news
 }
 
 func (m *monitor) attempt(now time.Time) step {
 	m.attempts++
-	m.waiting = true
+	m.waiting, m.half = true, false
 	m.due = now.Add(m.timeout)
+	switch {
+	case m.attempts <= m.allowedRetries():
+		return inquire
+	case m.attempts > 1:
+		return inquireLast
+	}
+	m.half, m.due = true, now.Add(m.timeout/2)
 	return inquire
+}
+
+// endHalf has the second half of the only response wait begin, if it is the first.
+func (m *monitor) endHalf() {
+	if m.waiting && m.half {
+		m.half = false
+		m.due = m.due.Add(m.timeout - m.timeout/2)
+	}
+}
+
+// askAt has a slave that is not being asked asked at the given time, unless it is earlier anyway; its slot stays where it is.
+func (m *monitor) askAt(at time.Time) {
+	if !m.waiting {
+		m.due = earlier(m.due, at)
+	}
+}
+
+// askAnew has a new round begin at the given time, whatever was asked before.
+func (m *monitor) askAnew(at time.Time) {
+	m.waiting = false
+	m.due = at
 }
 
 // allowedRetries: a stopped slave is asked once at each interval (24, 28), and told END once.

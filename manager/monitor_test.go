@@ -64,7 +64,7 @@ func (p *play) until(end time.Duration) {
 
 func (p *play) expire() {
 	switch p.m.expire(p.now, p.lost) {
-	case inquire:
+	case inquire, inquireLast:
 		p.asked++
 		p.note(p.m.control())
 		if p.reply != nil {
@@ -230,6 +230,7 @@ func TestNobodyIsJudgedForAnAnswerThatMayHaveBeenLostHere(t *testing.T) {
 			p := newPlay(10*time.Second, time.Second, c.retries)
 			p.expire()
 			for _, call := range c.calls {
+				p.m.endHalf()
 				p.now = p.m.due.Add(call.delay)
 				p.lost = p.now.Add(-call.lost)
 				p.expire()
@@ -242,6 +243,7 @@ func TestNobodyIsJudgedForAnAnswerThatMayHaveBeenLostHere(t *testing.T) {
 func TestAnswerToTheAttemptMoreCounts(t *testing.T) {
 	p := newPlay(10*time.Second, time.Second, 0)
 	p.expire()
+	p.m.endHalf()
 	p.now = p.m.due.Add(pause + time.Second)
 	p.expire()
 	p.take(telegram.Running)

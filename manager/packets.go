@@ -21,6 +21,7 @@ const (
 // that all that has come is read before anyone is judged.
 func (s *StatusControl) Serve(ctx context.Context) error {
 	defer close(s.served)
+	defer s.serveProbes(ctx)()
 	defer context.AfterFunc(ctx, s.packets.Wake)()
 	unsent := s.unsent // made to a value once
 	in, out, losses := slave.NewBatch(), slave.NewBatch(), slave.NewLosses(s.packets, s.drops)

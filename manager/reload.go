@@ -77,6 +77,7 @@ func (s *StatusControl) SetSlaves(slaves []Slave) error {
 }
 
 func (s *StatusControl) takeOver(t *takeover) error {
+	defer s.events.deliver()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	defer func() { s.touched = nil }()
@@ -97,6 +98,7 @@ func (s *StatusControl) takeOver(t *takeover) error {
 	s.adopt(t)
 	if s.monitoring {
 		s.schedule.movedAll(s.everyone())
+		s.endHoldIfHeard(now)
 	}
 	s.rouse()
 	signal(s.renamed)
@@ -203,6 +205,7 @@ func (s *StatusControl) follow(now time.Time, t *takeover) {
 func (s *StatusControl) dismiss(now time.Time, t *takeover) {
 	for i, m := range t.gone {
 		m.management.end()
+		s.forget(m)
 		at, _ := spread(now, min(m.interval, endSpread), i, len(t.gone))
 		m.leave(at)
 		s.leaving[m.host] = m
@@ -218,6 +221,7 @@ func (s *StatusControl) dismiss(now time.Time, t *takeover) {
 // adopt makes the monitors of a takeover those that there are.
 func (s *StatusControl) adopt(t *takeover) {
 	s.monitors, s.byHost, s.named = t.monitors, t.byHost, t.named
+	s.isolation.measure(s.monitors)
 	s.addresses.Store(t.from)
 }
 

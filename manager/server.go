@@ -34,6 +34,8 @@ type Config struct {
 	Host      telegram.Host
 	Slaves    []Slave               // in definition order
 	Security  *credentials.Security // sealed mode; nil: plain
+	Hold      time.Duration         // see StatusControl.SetHold; 0: the manager never suspects itself
+	Fallback  bool                  // slaves are asked on TCP before they are called STOPPED for want of an answer on UDP
 	Processes []slave.Process
 	Records   *slave.Records     // of the manager's own server, and the history of all orders; they stay the caller's
 	Tell      func(event string) // takes the daemon's own events for the triggers, and never waits; nil: nobody does
@@ -75,11 +77,21 @@ func NewServer(cfg Config, file *contactfile.File, packets slave.PacketConn, lis
 		}
 		s.status.Seal(cfg.Host, cfg.Security.Current().Masters, term)
 	}
+	dialTo := (&net.Dialer{LocalAddr: slave.LocalAddr(listener.Addr()), Control: portAtConnect}).DialContext
+	s.status.fallback.connect = func(ctx context.Context, host telegram.Host, to netip.AddrPort) (net.Conn, error) {
+		conn, err := dialTo(ctx, "tcp", to.String())
+		if err != nil || cfg.Security == nil {
+			return conn, err
+		}
+		return cfg.Security.Client(ctx, conn, host)
+	}
+	s.status.SetHold(cfg.Hold)
+	s.status.SetFallback(cfg.Fallback)
 	s.cfg.Slaves = nil // the monitors have taken over what it says
 	s.takeUpOrders(file)
 	s.responses = newResponses(s.targets, cfg.Tell, &s.drops)
 	c := &courier{
-		dialTo:    (&net.Dialer{LocalAddr: slave.LocalAddr(listener.Addr()), Control: portAtConnect}).DialContext,
+		dialTo:    dialTo,
 		dials:     newDials(),
 		addresses: s.status.addressOf,
 		security:  cfg.Security,
@@ -204,6 +216,12 @@ func (s *Server) End(ctx context.Context) error {
 
 // Monitoring says whether monitoring goes on.
 func (s *Server) Monitoring() bool { return s.status.Monitoring() }
+
+// Isolated says whether the manager suspects itself: triggers are to order nothing meanwhile.
+func (s *Server) Isolated() bool { return s.status.Isolated() }
+
+// Blocked is how many slaves answer on TCP alone, and the names of the first of them.
+func (s *Server) Blocked() (first []string, n int) { return s.status.Blocked() }
 
 // Execution orders processes.
 func (s *Server) Execution() *ExecutionControl { return s.execution }

@@ -27,6 +27,9 @@ type StatusControl struct {
 	renamed chan struct{} // there are other monitors, and so other names
 	events  events
 
+	isolation isolation // with mu, and so the next
+	fallback  fallback
+
 	reloading sync.Mutex                // held by SetSlaves, before mu
 	addresses atomic.Pointer[addresses] // of all slaves; SetSlaves replaces them
 
@@ -53,6 +56,8 @@ func NewStatusControl(own *slave.OwnRecord, slaves []Slave, file *contactfile.Fi
 		renamed: make(chan struct{}, 1),
 		leaving: map[telegram.Host]*monitor{},
 	}
+	s.isolation.reset()
+	s.fallback.blocked = map[*monitor]bool{}
 	s.schedule = newSchedule(time.Now(), nil)
 	t := newTakeover(slaves, nil, newHosts(0))
 	s.follow(time.Now(), t)
@@ -84,6 +89,8 @@ func (s *StatusControl) Begin() error {
 		s.log.Warn("contact file created again: it was not as it should be")
 		return s.create(now)
 	}
+	s.isolation.reset()
+	clear(s.fallback.blocked)
 	s.greet(now, s.monitors)
 	if err := s.create(now); err != nil {
 		return err
@@ -129,7 +136,12 @@ func (s *StatusControl) turn(read time.Time, out *datagram.Batch) (next time.Tim
 	defer s.events.deliver()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.expire(read, time.Now(), out)
+	now := time.Now()
+	if s.judgeHeld(now) {
+		return now, true
+	}
+	next, more = s.expire(read, now, out)
+	return s.isolation.wake(next), more
 }
 
 func (s *StatusControl) expire(read, now time.Time, out *datagram.Batch) (next time.Time, more bool) {
@@ -138,11 +150,14 @@ func (s *StatusControl) expire(read, now time.Time, out *datagram.Batch) (next t
 		if m == nil {
 			return s.schedule.next(), false
 		}
-		switch m.expire(now, s.lost) {
-		case inquire:
+		switch step := m.expire(now, s.lost); step {
+		case inquire, inquireLast:
 			s.inquire(m, out)
 			s.drops.CountAll(slave.DropRound, uint64(m.skipped))
 			m.skipped = 0
+			s.asked(now, m, step == inquireLast)
+		case halfway:
+			s.lastChance(now, m)
 		case silent:
 			s.judgeSilent(now, m)
 		}
@@ -200,14 +215,27 @@ func (s *StatusControl) answer(now time.Time, m *monitor, r *telegram.StatusResp
 	if !s.monitoring || m.ended {
 		return slave.DropNotMonitored
 	}
+	asked := m.waiting
+	drop := s.judgeAnswer(now, m, r)
+	if asked && drop == slave.NoDrop {
+		s.answeredOnUDP(m)
+	}
+	return drop
+}
+
+// judgeAnswer is what an answer of the slave means (21, 23).
+func (s *StatusControl) judgeAnswer(now time.Time, m *monitor, r *telegram.StatusResponse) slave.Drop {
 	switch m.answer(now, r.Control) {
 	case unasked:
 		return slave.DropUnasked
 	case isRunning:
+		s.heard(now, m, true)
 		s.judgeRunning(now, m, r)
 	case isStopped:
+		s.heard(now, m, false)
 		s.judgeStopped(now, m, r)
 	}
+	s.endHoldIfHeard(now)
 	s.reschedule(m)
 	return slave.NoDrop
 }
@@ -219,6 +247,7 @@ func (s *StatusControl) judgeRunning(now time.Time, m *monitor, r *telegram.Stat
 	s.write(now, m, true, application)
 	if m.judge(true) {
 		name := m.host.String()
+		m.onTCP = tcpTurns{}
 		s.log.Info(name+" RUNNING", "host", name, "application", r.Status.String())
 		s.events.add(name + " RUNNING")
 	}
@@ -258,13 +287,21 @@ func (s *StatusControl) judgeSilent(now time.Time, m *monitor) {
 		m.ended = true
 		return
 	}
+	if !s.holds(now, m) {
+		s.judgeSilence(now, m, fmt.Sprintf("no answer to %d inquiries", m.attempts))
+	}
+}
+
+func (s *StatusControl) judgeSilence(now time.Time, m *monitor, reason string) {
+	s.isolation.fallen(now, m)
+	delete(s.fallback.blocked, m)
 	if m.management.goesOn {
 		s.write(now, m, false, nil)
 		m.management.end()
 	}
 	if m.judge(false) {
 		name := m.host.String()
-		s.log.Warn(name+" STOPPED", "host", name, "reason", fmt.Sprintf("no answer to %d inquiries", m.attempts))
+		s.log.Warn(name+" STOPPED", "host", name, "reason", reason)
 		s.events.add(name + " STOPPED")
 	}
 }

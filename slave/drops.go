@@ -42,6 +42,9 @@ const (
 	DropSend            // the operating system did not send
 	DropOverflow        // the socket's buffer had no room
 	DropRound           // a slave was not asked in an interval, since the manager was late by more than that itself
+	DropUDP             // a round was answered on TCP alone
+	DropProbe           // before a judgement there was no place for an inquiry on TCP
+	DropIsolated        // a trigger ordered nothing, since the manager suspected itself
 
 	DropNotSealed     // a connection on which no TLS came, in sealed mode
 	DropHandshake     // a handshake of TLS that failed for another reason than the two below
@@ -79,6 +82,9 @@ var dropNames = [dropCount]string{
 	DropSend:            "not sent",
 	DropOverflow:        "no room in the socket's buffer",
 	DropRound:           "rounds skipped",
+	DropUDP:             "answered on TCP alone",
+	DropProbe:           "no place for an inquiry on TCP",
+	DropIsolated:        "triggers held",
 
 	DropNotSealed:     "not sealed",
 	DropHandshake:     "TLS handshake",

@@ -64,6 +64,9 @@ func (o *OwnRecord) Remember(m *Memory) {
 	}
 }
 
+// Host is whose record it is.
+func (o *OwnRecord) Host() telegram.Host { return o.host }
+
 // Initial is the record as it stands when the contact file is created (14, 31): STOPPED, with the remembered status.
 func (o *OwnRecord) Initial(now time.Time) contactfile.Record {
 	o.mu.Lock()

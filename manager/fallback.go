@@ -1,0 +1,209 @@
+package manager
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"renraku/slave"
+	"renraku/telegram"
+)
+
+const (
+	maxProbes        = 256 // inquiries on TCP at once before a judgement; without a place it is made by UDP alone
+	maxStoppedProbes = 64  // and of slaves that are STOPPED
+
+	// stoppedProbeEvery is how often a STOPPED slave is asked on TCP too, where there are not too many of them.
+	stoppedProbeEvery = time.Minute
+
+	maxBlockedNamed = 10 // hosts that Blocked names
+)
+
+// connectFunc connects to the TCP port of a host, at most until ctx ends.
+type connectFunc func(ctx context.Context, host telegram.Host, to netip.AddrPort) (net.Conn, error)
+
+// fallback is the way to slaves that UDP does not reach: one inquiry on TCP within the response wait of the last attempt, so that
+// nobody's judgement comes later for it. There is a goroutine for each one in progress, and none else.
+type fallback struct {
+	connect connectFunc // nil: there is none
+	on      bool
+	ctx     context.Context // of Serve; nil before it
+	all     sync.WaitGroup
+
+	before, stopped int               // in progress: before a judgement, and of STOPPED slaves
+	blocked         map[*monitor]bool // answered on TCP alone, the last time
+}
+
+// tcpProbe is one inquiry on TCP.
+type tcpProbe struct {
+	monitor *monitor
+	inquiry telegram.StatusInquiry
+	to      netip.AddrPort
+	until   time.Time // the end of the response wait
+	place   *int      // the one of before and stopped that counts it
+	cancel  context.CancelFunc
+}
+
+// tcpTurns is whose turn it is among the STOPPED slaves: at the 1st, 2nd, 4th, 8th … inquiry.
+type tcpTurns struct{ left, gap uint32 } // inquiries until the next one, and from the last one to it
+
+// come says whether the turn has come with this inquiry.
+func (t *tcpTurns) come() bool {
+	if t.left == 0 {
+		return true
+	}
+	t.left--
+	return false
+}
+
+// take is for the turn that is taken; the next is most at the latest, and after all others had theirs, which takes so long.
+func (t *tcpTurns) take(interval, most, others time.Duration) {
+	inquiries := func(d time.Duration) uint32 { return uint32((d + interval - 1) / interval) }
+	t.gap = max(1, min(2*t.gap, inquiries(most)))
+	t.left = max(t.gap, inquiries(others)) - 1
+}
+
+// SetFallback has slaves asked on TCP, or not, before they are called STOPPED for want of an answer on UDP.
+func (s *StatusControl) SetFallback(on bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fallback.on = on
+	if !on {
+		clear(s.fallback.blocked)
+	}
+}
+
+// Blocked is how many slaves answer on TCP alone, and the names of the first of them.
+func (s *StatusControl) Blocked() (first []string, n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for m := range s.fallback.blocked {
+		first = append(first, m.host.String())
+	}
+	n = len(first)
+	slices.SortFunc(first, strings.Compare)
+	return first[:min(n, maxBlockedNamed)], n
+}
+
+// serveProbes lets inquiries on TCP begin until ctx ends; wait waits until the last of them has ended.
+func (s *StatusControl) serveProbes(ctx context.Context) (wait func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fallback.ctx = ctx
+	return s.fallback.all.Wait
+}
+
+// askOnTCP has the slave asked on TCP within what is left of the response wait, if there is a place.
+func (s *StatusControl) askOnTCP(m *monitor) {
+	f := &s.fallback
+	to, known := m.address.AddrPort()
+	if !f.on || f.connect == nil || f.ctx == nil || f.ctx.Err() != nil || !known {
+		return
+	}
+	p := &tcpProbe{monitor: m, inquiry: telegram.StatusInquiry{Host: m.host, Control: m.control()}, to: to, until: m.due}
+	if m.judged && !m.running {
+		if f.stopped >= maxStoppedProbes || !m.onTCP.come() {
+			return
+		}
+		waits := time.Duration(len(s.monitors)-s.isolation.running) * (m.timeout - m.timeout/2)
+		m.onTCP.take(m.interval, stoppedProbeEvery, waits/maxStoppedProbes)
+		p.place = &f.stopped
+	} else {
+		if f.before >= maxProbes {
+			s.drops.Count(slave.DropProbe)
+			return
+		}
+		p.place = &f.before
+	}
+	s.closeProbe(m)
+	m.probe = p
+	*p.place++
+	ctx, cancel := context.WithDeadline(f.ctx, p.until)
+	p.cancel = cancel
+	connect := f.connect
+	f.all.Go(func() {
+		defer cancel()
+		r, err := p.ask(ctx, connect)
+		s.probed(p, r, err)
+	})
+}
+
+// closeProbe ends what the slave is asked on TCP: its answer does not count any more.
+func (s *StatusControl) closeProbe(m *monitor) {
+	if m.probe != nil {
+		m.probe.cancel()
+		m.probe = nil
+	}
+}
+
+// ask asks, and gives the response of the host.
+func (p *tcpProbe) ask(ctx context.Context, connect connectFunc) (r telegram.StatusResponse, err error) {
+	conn, err := connect(ctx, p.inquiry.Host, p.to)
+	if err != nil {
+		return r, err
+	}
+	defer conn.Close()
+	conn.SetDeadline(p.until)
+	defer context.AfterFunc(ctx, func() { conn.SetDeadline(past) })()
+	if err := telegram.Write(conn, p.inquiry); err != nil {
+		return r, err
+	}
+	t, err := telegram.NewReader(conn).Read()
+	if err != nil {
+		return r, err
+	}
+	r, ok := t.(telegram.StatusResponse)
+	if !ok || r.Host != p.inquiry.Host {
+		return r, fmt.Errorf("%v came instead", t)
+	}
+	return r, nil
+}
+
+// probed takes what came of an inquiry on TCP (20), unless it is over already.
+func (s *StatusControl) probed(p *tcpProbe, r telegram.StatusResponse, err error) {
+	defer s.events.deliver()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	*p.place--
+	m, now := p.monitor, time.Now()
+	if m.probe != p {
+		return
+	}
+	m.probe = nil
+	switch {
+	case err != nil:
+		s.log.Debug("no answer on TCP", "host", m.host.String(), "error", err)
+		return
+	case !s.monitoring || !m.waiting || now.After(p.until):
+		return
+	}
+	s.judgeAnswer(now, m, &r)
+	if m.running && !m.ending {
+		s.sayBlocked(m)
+	}
+	s.rouse()
+}
+
+// sayBlocked notes that a slave that runs has answered on TCP, and not on UDP.
+func (s *StatusControl) sayBlocked(m *monitor) {
+	s.drops.Count(slave.DropUDP)
+	if !s.fallback.blocked[m] {
+		s.fallback.blocked[m] = true
+		name := m.host.String()
+		s.log.Warn(name+" is RUNNING, but UDP is blocked: it answers on TCP alone", "host", name, "inquiries", m.attempts)
+	}
+}
+
+// answeredOnUDP notes that UDP works.
+func (s *StatusControl) answeredOnUDP(m *monitor) {
+	if len(s.fallback.blocked) > 0 && s.fallback.blocked[m] {
+		delete(s.fallback.blocked, m)
+		name := m.host.String()
+		s.log.Info(name+": UDP works again", "host", name)
+	}
+}

@@ -1,0 +1,395 @@
+package manager
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"renraku/contactfile"
+	"renraku/slave"
+	"renraku/telegram"
+)
+
+// wires is the TCP end of a fleet's slaves, in memory: what becomes of a connection, the test says.
+type wires struct {
+	f     *fleet
+	reply func(s *pretended, q telegram.StatusInquiry) (telegram.Telegram, time.Duration) // nil: it is never answered
+
+	mu         sync.Mutex
+	open, most int
+	asked      map[*pretended][]string // "10s CHECK"
+}
+
+func (f *fleet) wire(reply func(*pretended, telegram.StatusInquiry) (telegram.Telegram, time.Duration)) *wires {
+	w := &wires{f: f, reply: reply, asked: map[*pretended][]string{}}
+	f.status.fallback.connect = w.connect
+	f.status.SetFallback(true)
+	return w
+}
+
+func (w *wires) connect(ctx context.Context, h telegram.Host, to netip.AddrPort) (net.Conn, error) {
+	s := w.f.byHost[h]
+	if to != s.address {
+		return nil, errors.New("no route")
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	near, far := net.Pipe()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.open++
+	w.most = max(w.most, w.open)
+	go w.serve(s, far)
+	return near, nil
+}
+
+func (w *wires) serve(s *pretended, conn net.Conn) {
+	defer func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.open--
+		conn.Close()
+	}()
+	reader := telegram.NewReader(conn)
+	got, err := reader.Read()
+	if err != nil {
+		return
+	}
+	q := got.(telegram.StatusInquiry)
+	w.mu.Lock()
+	w.asked[s] = append(w.asked[s], time.Since(w.f.start).String()+" "+q.Control.String())
+	w.mu.Unlock()
+	if r, after := w.reply(s, q); r != nil {
+		defer time.AfterFunc(after, func() { telegram.Write(conn, r) }).Stop()
+	}
+	reader.Read() // until it is closed
+}
+
+func (w *wires) inquiries(s *pretended) []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return append([]string{}, w.asked[s]...)
+}
+
+func (w *wires) stillOpen() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.open
+}
+
+// replies answers as a slave does, after some time.
+func replies(after time.Duration, c telegram.Control) func(*pretended, telegram.StatusInquiry) (telegram.Telegram, time.Duration) {
+	return func(s *pretended, _ telegram.StatusInquiry) (telegram.Telegram, time.Duration) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return telegram.StatusResponse{Host: s.host, Control: c, Status: s.status}, after
+	}
+}
+
+func never(*pretended, telegram.StatusInquiry) (telegram.Telegram, time.Duration) { return nil, 0 }
+
+func TestSlaveThatUDPDoesNotReachStaysRunningByTCP(t *testing.T) {
+	for _, c := range []struct {
+		retries int
+		asked   string // on TCP, in the first round
+	}{{0, "20.5s CHECK"}, {1, "21s CHECK"}, {3, "23s CHECK"}} {
+		synctest.Test(t, func(t *testing.T) {
+			f := newFleet(t, plan{slaves: 2, interval: 10 * time.Second, timeout: time.Second, retries: c.retries})
+			app := f.slaves[0]
+			w := f.wire(replies(100*time.Millisecond, telegram.Running))
+			f.begin()
+			f.at(15 * time.Second)
+			f.events.forget()
+			f.set(app, func(s *pretended) { s.silent, s.status = true, status(t, "BATCH") })
+			f.at(29 * time.Second)
+			assert.Equal(t, []string{c.asked}, w.inquiries(app))
+			assert.Equal(t, "app1 RUNNING BATCH", f.record(app), "and its status follows")
+			f.at(65 * time.Second)
+			assert.Equal(t, []string{"app1 application BATCH"}, f.events.told())
+			assert.Equal(t, 1, f.log.count("app1 is RUNNING, but UDP is blocked"), "once")
+			assert.EqualValues(t, 5, f.drops.Of(slave.DropUDP), "each round")
+			first, n := f.status.Blocked()
+			assert.Equal(t, []string{"app1"}, first)
+			assert.Equal(t, 1, n)
+			assert.Empty(t, w.inquiries(f.slaves[1]), "UDP is enough")
+
+			f.set(app, func(s *pretended) { s.silent = false })
+			f.at(85 * time.Second)
+			assert.Equal(t, 1, f.log.count("app1: UDP works again"))
+			first, n = f.status.Blocked()
+			assert.Empty(t, first)
+			assert.Zero(t, n)
+			assert.Len(t, w.inquiries(app), 5)
+			assert.Equal(t, []string{"app1 application BATCH"}, f.events.told(), "no event tells of UDP")
+			assert.Zero(t, w.stillOpen())
+		})
+	}
+}
+
+func TestTCPDelaysNobodysDetection(t *testing.T) {
+	answerLate := func(after time.Duration) func(*pretended, telegram.StatusInquiry) (telegram.Telegram, time.Duration) {
+		return replies(after, telegram.Running)
+	}
+	other := func(s *pretended, q telegram.StatusInquiry) (telegram.Telegram, time.Duration) {
+		return telegram.StatusResponse{Host: s.host, Control: telegram.Running, Status: s.status}, 0
+	}
+	for _, c := range []struct {
+		name    string
+		reply   func(*pretended, telegram.StatusInquiry) (telegram.Telegram, time.Duration)
+		running bool
+	}{
+		{"no answer", never, false},
+		{"the answer comes in the last millisecond", answerLate(999 * time.Millisecond), true},
+		{"the answer comes a millisecond after it", answerLate(1001 * time.Millisecond), false},
+		{"another telegram comes", func(s *pretended, q telegram.StatusInquiry) (telegram.Telegram, time.Duration) { return q, 0 }, false},
+		{"another host's answer comes", func(s *pretended, q telegram.StatusInquiry) (telegram.Telegram, time.Duration) {
+			return telegram.StatusResponse{Host: host(t, "app2"), Control: telegram.Running, Status: s.status}, 0
+		}, false},
+		{"at once", other, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFleet(t, usual(1))
+				app := f.slaves[0]
+				w := f.wire(c.reply)
+				f.begin()
+				f.at(15 * time.Second)
+				f.set(app, func(s *pretended) { s.silent = true })
+				f.at(23*time.Second - 1)
+				assert.Equal(t, "app1 RUNNING ONLINE", f.record(app), "a moment before")
+				f.at(23 * time.Second)
+				want := "app1 STOPPED ONLINE"
+				if c.running {
+					want = "app1 RUNNING ONLINE"
+				}
+				assert.Equal(t, want, f.record(app))
+				f.at(24 * time.Second)
+				assert.Equal(t, want, f.record(app), "a late answer changes nothing")
+				assert.Equal(t, []string{"22s CHECK"}, w.inquiries(app))
+				assert.Zero(t, w.stillOpen())
+				assert.Zero(t, f.status.fallback.before)
+			})
+		})
+	}
+}
+
+func TestSTOPPEDOnTCPCountsAsSuch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet(t, usual(1))
+		app := f.slaves[0]
+		f.wire(replies(0, telegram.Stopped))
+		f.begin()
+		f.at(15 * time.Second)
+		f.set(app, func(s *pretended) { s.silent, s.status = true, status(t, "HALTED") })
+		f.at(22 * time.Second)
+		assert.Equal(t, "app1 STOPPED HALTED", f.record(app))
+		assert.Equal(t, 1, f.log.count("it said so"))
+		assert.Zero(t, f.drops.Of(slave.DropUDP))
+		_, n := f.status.Blocked()
+		assert.Zero(t, n)
+	})
+}
+
+// Whatever an inquiry on TCP brings counts for the round in which it was made, and only while that waits.
+func TestLateAnswerOnTCPCountsForNoOtherRound(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet(t, plan{slaves: 1, interval: 10 * time.Second, timeout: 2 * time.Second})
+		app := f.slaves[0]
+		f.wire(never)
+		f.begin()
+		f.at(15 * time.Second)
+		f.set(app, func(s *pretended) { s.silent = true })
+		f.at(21 * time.Second)
+		m, p := f.status.monitors[0], f.status.monitors[0].probe
+		require.NotNil(t, p)
+		r := telegram.StatusResponse{Host: app.host, Control: telegram.Running, Status: status(t, "LATE")}
+		late := func(why string) {
+			f.status.mu.Lock()
+			f.status.fallback.before++
+			f.status.mu.Unlock()
+			f.status.probed(p, r, nil)
+			assert.NotContains(t, f.record(app), "LATE", why)
+		}
+		f.at(22 * time.Second)
+		require.Equal(t, "app1 STOPPED ONLINE", f.record(app))
+		late("after the judgement")
+		f.at(31500 * time.Millisecond)
+		require.True(t, m.waiting)
+		require.NotEqual(t, p, m.probe)
+		late("in the next round")
+		f.status.mu.Lock()
+		m.probe = p
+		f.status.mu.Unlock()
+		late("even as the one that is in progress: its time is over")
+	})
+}
+
+func TestInMassOutageNoMoreThanTheBoundAreAskedOnTCPAndAllAreFoundInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := plan{slaves: 1000, interval: time.Second, timeout: 500 * time.Millisecond, retries: 1, shared: true}
+		f := newFleet(t, p)
+		w := f.wire(never)
+		f.begin()
+		f.at(5 * time.Second)
+		f.cut(f.slaves...)
+		f.at(5*time.Second + p.bound())
+		assert.Equal(t, p.slaves, f.told(" STOPPED"))
+		assert.Equal(t, maxProbes, w.most)
+		asked := 0
+		for _, s := range f.slaves {
+			asked += len(w.inquiries(s))
+		}
+		assert.GreaterOrEqual(t, int(f.drops.Of(slave.DropProbe)), p.slaves-asked, "each without a place is counted")
+		assert.Positive(t, f.drops.Of(slave.DropProbe))
+
+		f.at(time.Minute)
+		w.mu.Lock()
+		w.most = 0
+		w.mu.Unlock()
+		f.at(2 * time.Minute)
+		assert.LessOrEqual(t, w.most, maxStoppedProbes, "of those that are STOPPED")
+		assert.Positive(t, w.most)
+	})
+}
+
+func TestStoppedSlaveThatUDPDoesNotReachComesUpByTCP(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet(t, usual(1))
+		app := f.slaves[0]
+		var up bool
+		w := f.wire(func(s *pretended, q telegram.StatusInquiry) (telegram.Telegram, time.Duration) {
+			if !up {
+				return nil, 0
+			}
+			return replies(0, telegram.Running)(s, q)
+		})
+		app.silent = true
+		f.begin()
+		f.at(199 * time.Second)
+		assert.Equal(t, []string{"2s START", "10.5s START", "20.5s START", "40.5s START", "1m20.5s START", "2m20.5s START"}, w.inquiries(app),
+			"before the first judgement, then at the 1st, 2nd, 4th and 8th inquiry, then each minute")
+		assert.Equal(t, "app1 STOPPED NOT-STARTED", f.record(app))
+		up = true
+		f.at(201 * time.Second)
+		assert.Equal(t, "app1 RUNNING ONLINE", f.record(app))
+		assert.Equal(t, 1, f.log.count("UDP is blocked"))
+		f.at(215 * time.Second)
+		up = false
+		f.at(224 * time.Second)
+		assert.Equal(t, "app1 STOPPED ONLINE", f.record(app))
+		_, n := f.status.Blocked()
+		assert.Zero(t, n, "nobody knows")
+		f.at(235 * time.Second)
+		assert.Equal(t, "3m50.5s START", w.inquiries(app)[len(w.inquiries(app))-1], "it begins at the first inquiry again")
+	})
+}
+
+func TestTurnOfAStoppedSlaveComesAfterAllOthersHadTheirs(t *testing.T) {
+	for _, c := range []struct {
+		interval, others time.Duration
+		want             []int // inquiries at which it is asked on TCP
+	}{
+		{10 * time.Second, 0, []int{1, 2, 4, 8, 14, 20}},
+		{time.Second, 0, []int{1, 2, 4, 8, 16, 32, 64, 124, 184}},
+		{time.Hour, 0, []int{1, 2, 3, 4}},
+		{10 * time.Second, 100 * time.Second, []int{1, 11, 21, 31}},
+		{7 * time.Second, 13 * time.Minute, []int{1, 113, 225}},
+	} {
+		var turns tcpTurns
+		got := []int{}
+		for n := 1; len(got) < len(c.want); n++ {
+			if turns.come() {
+				turns.take(c.interval, time.Minute, c.others)
+				got = append(got, n)
+			}
+		}
+		assert.Equal(t, c.want, got, "%v %v", c.interval, c.others)
+	}
+}
+
+func TestENDReachesByTCPWhomUDPDoesNotReach(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet(t, usual(2))
+		app := f.slaves[0]
+		w := f.wire(func(s *pretended, q telegram.StatusInquiry) (telegram.Telegram, time.Duration) {
+			c := telegram.Running
+			if q.Control == telegram.End {
+				c = telegram.Stopped
+			}
+			return replies(0, c)(s, q)
+		})
+		f.begin()
+		f.at(9 * time.Second)
+		f.set(app, func(s *pretended) { s.silent = true })
+		f.at(19 * time.Second)
+		assert.Equal(t, 2*time.Second, f.endIn(t.Context()))
+		assert.Equal(t, []string{"12s CHECK", "21s END"}, w.inquiries(app))
+	})
+}
+
+func TestAnswerOnUDPEndsWhatIsAskedOnTCP(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet(t, usual(1))
+		app := f.slaves[0]
+		w := f.wire(replies(500*time.Millisecond, telegram.Running))
+		f.begin()
+		f.at(9 * time.Second)
+		f.set(app, func(s *pretended) { s.lose, s.latency = 2, 200*time.Millisecond })
+		f.at(12100 * time.Millisecond)
+		assert.Equal(t, 1, w.stillOpen())
+		f.at(12200 * time.Millisecond)
+		assert.Zero(t, w.stillOpen())
+		assert.Equal(t, "app1 RUNNING ONLINE", f.record(app))
+		assert.Zero(t, f.drops.Of(slave.DropUDP))
+		assert.Zero(t, f.log.count("UDP"))
+	})
+}
+
+func TestWithoutTheFallbackNobodyIsAskedOnTCP(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet(t, usual(1))
+		app := f.slaves[0]
+		w := f.wire(replies(0, telegram.Running))
+		f.begin()
+		f.at(9 * time.Second)
+		f.set(app, func(s *pretended) { s.silent = true })
+		f.at(15 * time.Second)
+		_, n := f.status.Blocked()
+		require.Equal(t, 1, n)
+		f.status.SetFallback(false)
+		_, n = f.status.Blocked()
+		assert.Zero(t, n, "nobody knows any more")
+		f.at(23 * time.Second)
+		assert.Equal(t, "app1 STOPPED ONLINE", f.record(app))
+		assert.Len(t, w.inquiries(app), 1)
+	})
+}
+
+func TestManagerThatIsCutOffOnUDPAloneIsNotIsolated(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := plan{slaves: 50, interval: 10 * time.Second, timeout: time.Second, retries: 2, shared: true}
+		f := newFleet(t, p)
+		f.status.SetHold(30 * time.Second)
+		f.wire(replies(10*time.Millisecond, telegram.Running))
+		f.begin()
+		f.at(35 * time.Second)
+		f.events.forget()
+		f.cut(f.slaves...)
+		f.at(2 * time.Minute)
+		assert.Empty(t, f.events.told())
+		first, n := f.status.Blocked()
+		assert.Equal(t, 50, n)
+		assert.Len(t, first, maxBlockedNamed)
+		assert.Equal(t, []string{"mgr01 RUNNING NOT-STARTED", "app1 RUNNING ONLINE"}, lines(t, f.path)[:2])
+		assert.Equal(t, contactfile.Online, f.status.monitors[49].application.String())
+	})
+}
