@@ -7,6 +7,9 @@
 //   - end.go: the end of monitoring, steps 25–27.
 //   - packets.go: its UDP end (140), in batches: reads all that has come, then sends what is due.
 //   - monitor.go: one slave's monitor (15, 16, 18–24, 28–30), pure: it takes the time and says what is to be done.
+//   - isolation.go: whether the manager suspects itself, since more than half of the slaves fell silent together: pure counts.
+//     suspicion.go: what it does then: judgement is held, the others are asked before their time; the hold's end.
+//   - fallback.go: one inquiry on TCP before a judgement for want of an answer on UDP; whose UDP is blocked.
 //   - schedule.go: which monitor is due next: a ring of ticks. hosts.go: which monitor is whose.
 //   - management.go: one slave's management process (17): the update of fields 132 and 133; the events, told in their order.
 //   - reload.go: another server definition (SIGHUP): slaves that stay, appear and go; who has which record and address.
@@ -24,7 +27,7 @@
 //     record is served by a slave.ExecutionControl.
 //
 // Who owns what: Server.Run owns the goroutines and ends after them: one that inquires and reads answers, so that all that has come is
-// read before anyone is judged, and one for each connection. There is none for a slave, and no timer. StatusControl has one mutex
+// read before anyone is judged, and one for each connection and each inquiry on TCP, which have named bounds. There is none for a slave, and no timer. StatusControl has one mutex
 // over all monitors, and holds it while it writes a record, so that the file and the monitors never disagree; SetSlaves alone changes
 // which monitors there are; no system call on a socket is made under it. Each target has a mutex of its own, held while an outcome
 // is written to the history; the mutex of StatusControl may be taken under it, not the other way round.

@@ -49,16 +49,24 @@ func (w *wires) connect(ctx context.Context, h telegram.Host, to netip.AddrPort)
 	w.open++
 	w.most = max(w.most, w.open)
 	go w.serve(s, far)
-	return near, nil
+	return &wireEnd{near, w}, nil
+}
+
+// wireEnd is the manager's end of a connection.
+type wireEnd struct {
+	net.Conn
+	wires *wires
+}
+
+func (c *wireEnd) Close() error {
+	c.wires.mu.Lock()
+	defer c.wires.mu.Unlock()
+	c.wires.open--
+	return c.Conn.Close()
 }
 
 func (w *wires) serve(s *pretended, conn net.Conn) {
-	defer func() {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		w.open--
-		conn.Close()
-	}()
+	defer conn.Close()
 	reader := telegram.NewReader(conn)
 	got, err := reader.Read()
 	if err != nil {

@@ -201,6 +201,9 @@ func (i *isolation) recovers(now time.Time) bool {
 		return false
 	}
 	i.until = time.Time{}
+	for m := range i.silent { // each is judged soon, whatever comes
+		i.silent[m] = i.holds
+	}
 	return true
 }
 

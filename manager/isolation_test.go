@@ -63,16 +63,17 @@ func TestWithoutAHoldNobodyIsSuspected(t *testing.T) {
 
 func TestOnlyWhoFellSilentWithinOneIntervalCounts(t *testing.T) {
 	for _, c := range []struct {
-		name  string
-		later time.Duration
-		back  bool // the first ones answer again meanwhile
-		want  bool
+		name   string
+		slaves int
+		later  time.Duration
+		back   bool // the first ones answer again meanwhile
+		want   bool
 	}{
-		{"within it", 10 * time.Second, false, true},
-		{"after it", 10*time.Second + 1, false, false},
-		{"within it, but the first are back", 10 * time.Second, true, false},
+		{"within it", 10, 10 * time.Second, false, true},
+		{"after it", 10, 10*time.Second + 1, false, false},
+		{"within it, but the first are back", 8, 10 * time.Second, true, false},
 	} {
-		i, all := suspicious(10, 10)
+		i, all := suspicious(c.slaves, c.slaves)
 		for _, m := range all[:3] {
 			i.missed(m)
 			held, _ := i.holdsFor(epoch, m)

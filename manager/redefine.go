@@ -1,6 +1,8 @@
 package manager
 
 import (
+	"time"
+
 	"renraku/slave"
 	"renraku/telegram"
 )
@@ -13,6 +15,21 @@ func (s *Server) Redefine(slaves []Slave, processes []slave.Process) error {
 	}
 	s.SetProcesses(processes)
 	return nil
+}
+
+// SetMonitoring has another hold and another word on the fallback stand from now on, as in Config.
+func (s *Server) SetMonitoring(hold time.Duration, fallback bool) {
+	s.status.SetHold(hold)
+	s.status.SetFallback(fallback)
+}
+
+// HoldsTrigger says whether a trigger of this manager is to order nothing, since the manager suspects itself, and counts it then.
+func (s *Server) HoldsTrigger() bool {
+	held := s.Isolated()
+	if held {
+		s.drops.Count(slave.DropIsolated)
+	}
+	return held
 }
 
 // SetStatus corrects field 133 of the manager's own server on the operator's word.

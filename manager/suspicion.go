@@ -7,6 +7,12 @@ import (
 	"time"
 )
 
+// What the manager says of itself as events, after its own host name.
+const (
+	EventIsolated = "ISOLATED"
+	eventInTouch  = "isolation ended"
+)
+
 // SetHold has the manager suspect itself, and hold its judgement for so long at most, where more than half of the slaves that run,
 // and at least 3, fall silent within one interval; 0: it never does. A hold that goes on ends at its time, or at once where it is 0.
 func (s *StatusControl) SetHold(longest time.Duration) {
@@ -83,8 +89,8 @@ func (s *StatusControl) holds(now time.Time, m *monitor) bool {
 	held, begins := s.isolation.holdsFor(now, m)
 	if begins {
 		silent, all := s.isolation.count(now)
-		s.sayIsolation(slog.LevelWarn, "ISOLATED", "silent", silent, "of", all, "hold", s.isolation.hold.String(),
-			"reason", "more than half of the slaves fell silent together: nobody is called STOPPED for want of an answer, triggers order nothing")
+		s.sayIsolation(slog.LevelWarn, EventIsolated, "silent", silent, "of", all, "hold", s.isolation.hold.String(),
+			"reason", "more than half of the slaves fell silent together: judgement is held, and triggers order nothing")
 	}
 	return held
 }
@@ -94,7 +100,7 @@ func (s *StatusControl) endHoldIfHeard(now time.Time) {
 	if !s.isolation.recovers(now) {
 		return
 	}
-	s.sayIsolation(slog.LevelInfo, "isolation ended", "silent", len(s.isolation.silent), "reason", "slaves answer again")
+	s.sayIsolation(slog.LevelInfo, eventInTouch, "silent", len(s.isolation.silent), "reason", "slaves answer again")
 	for at, m := range s.spreadSilent(now) {
 		s.closeProbe(m)
 		m.askAnew(at)
@@ -118,8 +124,8 @@ func (s *StatusControl) spreadSilent(now time.Time) iter.Seq2[time.Time, *monito
 // some are left.
 func (s *StatusControl) judgeHeld(now time.Time) (more bool) {
 	if s.isolation.over(now) {
-		s.sayIsolation(slog.LevelWarn, "isolation ended", "silent", len(s.isolation.verdicts),
-			"reason", "the time to hold judgement is over: who is still silent is STOPPED")
+		s.sayIsolation(slog.LevelWarn, eventInTouch, "silent", len(s.isolation.verdicts),
+			"reason", "the time to hold judgement is over: who is still silent is judged")
 	}
 	for range maxHandled {
 		m := s.isolation.verdict()
@@ -136,7 +142,7 @@ func (s *StatusControl) judgeHeld(now time.Time) (more bool) {
 func (s *StatusControl) endHold(why string) {
 	if s.isolation.isolated() {
 		s.isolation.until = time.Time{}
-		s.sayIsolation(slog.LevelInfo, "isolation ended", "reason", why)
+		s.sayIsolation(slog.LevelInfo, eventInTouch, "reason", why)
 	}
 	s.isolation.verdicts = nil
 }

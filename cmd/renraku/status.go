@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -60,10 +61,12 @@ func status(c *cobra.Command, f statusFlags, hosts []string) error {
 		if err := printJSON(out, records); err != nil {
 			return err
 		}
-	} else {
-		printLines(out, statusLines(records, time.Now()))
 	}
-	if err := noDaemon(c.Context(), f.dir); err != nil {
+	notes, err := daemonNotes(c.Context(), f.dir)
+	if !f.json {
+		printLines(out, append(statusLines(records, time.Now()), notes...))
+	}
+	if err != nil {
 		fmt.Fprintln(errOut, exit.Lines("renraku: status", err))
 	}
 	if empty {
@@ -72,13 +75,37 @@ func status(c *cobra.Command, f statusFlags, hosts []string) error {
 	return missing(records, wanted)
 }
 
-// noDaemon says what the table cannot: that nobody keeps the file up to date; nil: somebody does.
-func noDaemon(ctx context.Context, dir string) error {
-	_, err := control.NewClient(dir).State(ctx)
+// stateWait is how long the daemon is waited for: the contact file says most without it.
+const stateWait = time.Second
+
+// daemonNotes says what the records cannot: in lines for below the table what their daemon knows more, and as an error that there is
+// none, and so nobody who keeps the file up to date.
+func daemonNotes(ctx context.Context, dir string) ([]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, stateWait)
+	defer cancel()
+	state, err := control.NewClient(dir).State(ctx)
 	if errors.Is(err, control.ErrNoDaemon) {
-		return fmt.Errorf("%w: the contact file is as the last one left it", err)
+		return nil, fmt.Errorf("%w: the contact file is as the last one left it", err)
 	}
-	return nil
+	if err != nil {
+		return nil, nil
+	}
+	return stateLines(&state), nil
+}
+
+// stateLines is what the manager's daemon knows more than the records say; nothing where all is well.
+func stateLines(state *control.State) (lines []string) {
+	if state.Isolated {
+		lines = append(lines, state.Host+" ISOLATED: more than half of the running servers fell silent together; judgement is held, and triggers order nothing")
+	}
+	if n := state.UDPBlockedCount; n > 0 {
+		line := "UDP blocked, answers on TCP alone: " + strings.Join(state.UDPBlocked, ", ")
+		if more := n - len(state.UDPBlocked); more > 0 {
+			line += fmt.Sprintf(" and %d more", more)
+		}
+		lines = append(lines, line)
+	}
+	return lines
 }
 
 // missing names every wanted host that has no record.

@@ -52,12 +52,13 @@ func describe(d *definition.Definition) []string {
 		lines = append(lines, columns(triggerRows(d))...)
 	}
 	if len(d.Groups) > 0 {
-		worst := d.Groups[0].Detection()
-		for _, g := range d.Groups {
-			worst = max(worst, g.Detection())
+		worst, held := time.Duration(0), time.Duration(0)
+		for i := range d.Groups {
+			g := &d.Groups[i]
+			worst, held = max(worst, g.Detection()), max(held, d.DetectionHeld(g))
 		}
 		lines = append(lines, "", fmt.Sprintf("worst-case detection time of a server that falls silent: %s "+
-			"(interval + (retries + 1) × timeout)", slave.AsWritten(worst)))
+			"(interval + (retries + 1) × timeout)", slave.AsWritten(worst)), heldLine(d, worst, held))
 	}
 	return append(lines, "", describeMode(d))
 }
@@ -95,6 +96,16 @@ func certificateEnds(d *definition.Definition, now time.Time) []string {
 		}
 	}
 	return ends
+}
+
+// heldLine says how much longer detection may take where the manager suspects itself.
+func heldLine(d *definition.Definition, worst, held time.Duration) string {
+	if d.Monitor.IsolationHold == 0 {
+		return "the manager never suspects itself (isolation_hold = \"0\"): it is the same when many fall silent together"
+	}
+	return fmt.Sprintf("up to %s longer, %s, when more than half of the running servers, and at least 3, fall silent together: "+
+		"the manager suspects itself for %s at most (isolation_hold), and then may ask once more", slave.AsWritten(held-worst), slave.AsWritten(held),
+		slave.AsWritten(d.Monitor.IsolationHold))
 }
 
 func roleRows(d *definition.Definition) [][]string {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -36,8 +37,12 @@ func watch(ctx context.Context, dir string, wanted []slave.Pattern, out, errOut 
 		if err != nil && first {
 			return err
 		}
+		var notes []string
 		if err == nil { // an error while watching may pass, and so may this
-			err = noDaemon(ctx, dir)
+			notes, err = daemonNotes(ctx, dir)
+		}
+		if len(notes) > 0 {
+			err = errors.New(strings.Join(notes, "\n"))
 		}
 		show(records, readable, err)
 		select {

@@ -27,6 +27,11 @@ type State struct {
 	Role       string            `json:"role"`
 	Monitoring bool              `json:"monitoring"`
 	Dropped    map[string]uint64 `json:"dropped"` // telegrams and connections, by reason
+
+	// Of the manager alone.
+	Isolated        bool     `json:"isolated"`          // it suspects itself of being cut off, and holds its judgement
+	UDPBlocked      []string `json:"udp_blocked"`       // slaves that answer on TCP alone, the first 10
+	UDPBlockedCount int      `json:"udp_blocked_count"` // all of them
 }
 
 // Order asks for a process on the servers that match one of the patterns, or on all.

@@ -163,8 +163,9 @@ func (d *Daemon) openManager(host telegram.Host, o Options) error {
 		return err
 	}
 	cfg := manager.Config{
-		Host: host, Slaves: slaves, Security: d.security, Processes: o.Definition.Processes, Records: d.records, Tell: d.tell,
-		Begun: o.Ready, Log: o.Log}
+		Host: host, Slaves: slaves, Security: d.security, Hold: o.Definition.Monitor.IsolationHold,
+		Fallback: o.Definition.Monitor.TCPFallback, Processes: o.Definition.Processes, Records: d.records, Tell: d.tell, Begun: o.Ready,
+		Log: o.Log}
 	m := manager.NewServer(cfg, d.file, d.packets, d.listener)
 	d.server = m
 	d.station = &managerStation{current: &d.current, engine: d.engine, server: m}

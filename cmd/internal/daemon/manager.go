@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"slices"
 	"sync/atomic"
 
 	"renraku/cmd/internal/control"
@@ -21,8 +22,10 @@ type managerStation struct {
 
 // State says which daemon it is.
 func (m *managerStation) State() control.State {
+	blocked, n := m.server.Blocked()
 	return control.State{Host: m.current.Load().Manager.Host, Role: definition.ManagerRole.String(),
-		Monitoring: m.server.Monitoring(), Dropped: m.server.Drops().All()}
+		Monitoring: m.server.Monitoring(), Dropped: m.server.Drops().All(),
+		Isolated: m.server.Isolated(), UDPBlocked: blocked, UDPBlockedCount: n}
 }
 
 // Begin begins monitoring.
@@ -58,6 +61,21 @@ func (m *managerStation) Message(text string) error { return tellEngine(m.engine
 // SetStatus corrects field 133 of the manager's own server.
 func (m *managerStation) SetStatus(status string) error { return setStatus(status, m.server.SetStatus) }
 
+// holds says whether a trigger is to order nothing. What runs on the manager itself and tells somebody that it is isolated is not held:
+// it needs nobody else.
+func (m *managerStation) holds(t *trigger.Trigger, cause trigger.Cause) bool {
+	own := m.current.Load().Manager.Host
+	if cause.By == slave.ByMessage && cause.Message == own+" "+manager.EventIsolated && (t.Local || onlyOn(t.Hosts, own)) {
+		return false
+	}
+	return m.server.HoldsTrigger()
+}
+
+// onlyOn says whether the patterns are the host's name, each of them.
+func onlyOn(patterns []slave.Pattern, host string) bool {
+	return len(patterns) > 0 && !slices.ContainsFunc(patterns, func(p slave.Pattern) bool { return p.String() != host })
+}
+
 // fire orders the process on the hosts of the trigger that have it; a local trigger is for this server alone.
 func (m *managerStation) fire(ctx context.Context, t *trigger.Trigger, order slave.Order) {
 	d := m.current.Load()
@@ -86,7 +104,11 @@ func (m *managerStation) redefine(d *definition.Definition) error {
 	if err != nil {
 		return err
 	}
-	return m.server.Redefine(slaves, d.Processes)
+	if err := m.server.Redefine(slaves, d.Processes); err != nil {
+		return err
+	}
+	m.server.SetMonitoring(d.Monitor.IsolationHold, d.Monitor.TCPFallback)
+	return nil
 }
 
 // slavesOf is the server definition as the manager takes it. The slaves of a range that have one IP address share it; a name is

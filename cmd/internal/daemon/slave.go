@@ -58,6 +58,9 @@ func (s *slaveStation) Message(text string) error { return tellEngine(s.engine, 
 // SetStatus corrects field 133 of this server.
 func (s *slaveStation) SetStatus(status string) error { return setStatus(status, s.server.SetStatus) }
 
+// holds is never so: a slave's own triggers do not depend on who can be reached.
+func (s *slaveStation) holds(*trigger.Trigger, trigger.Cause) bool { return false }
+
 // fire executes the process of a local trigger on this server, where it has it.
 func (s *slaveStation) fire(ctx context.Context, t *trigger.Trigger, order slave.Order) {
 	if p := s.current.Load().Process(t.Process); p != nil && p.On(s.host.String()) {

@@ -15,6 +15,8 @@ import (
 type station interface {
 	control.Station
 
+	// holds says whether a trigger is to order nothing now; that is counted.
+	holds(t *trigger.Trigger, cause trigger.Cause) bool
 	// fire orders what a trigger is for (50), and returns when every result is known.
 	fire(ctx context.Context, t *trigger.Trigger, order slave.Order)
 	// redefine has another definition stand from now on; with an error, everything stays.

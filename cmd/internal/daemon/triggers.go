@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"time"
 
 	"renraku/cmd/internal/definition"
 	"renraku/slave"
@@ -56,8 +57,24 @@ func (d *Daemon) fire(_ context.Context, t trigger.Trigger, cause trigger.Cause)
 	if cause.By == slave.ByMessage {
 		why = fmt.Sprintf("message %q", telegram.Cut(cause.Message, maxLogged))
 	}
+	if d.station.holds(&t, cause) {
+		d.sayHeld(&t, cause, why)
+		return
+	}
 	d.log.Info(fmt.Sprintf("trigger of %v fires", process), "process", t.Process, "trigger", string(cause.By), "why", why)
 	d.station.fire(d.commands, &t, slave.Order{Process: process, Trigger: cause.By, Message: cause.Message})
+}
+
+// sayHeld says what a trigger would have done: of a preset time as of one that was missed.
+func (d *Daemon) sayHeld(t *trigger.Trigger, cause trigger.Cause, why string) {
+	const because = "the manager is isolated"
+	if cause.By == slave.ByTime {
+		d.log.Warn("preset time missed, not run", "process", t.Process, "at", t.At,
+			"missed", cause.At.In(t.Location).Format(time.RFC3339), "because", because)
+		return
+	}
+	d.log.Warn(fmt.Sprintf("trigger of %s held, not run", t.Process), "process", t.Process, "trigger", string(cause.By), "why", why,
+		"because", because)
 }
 
 // maxLogged is how much of a message stands in the log, in bytes.

@@ -12,6 +12,8 @@ const (
 	DefaultInterval = 10 * time.Second
 	DefaultTimeout  = time.Second
 	DefaultRetries  = 5
+
+	DefaultHoldIntervals = 3 // of IsolationHold, the longest of all slaves
 )
 
 // Definition is what a definition file says. What Parse gives is complete: hosts and IDs are unique, every pattern matches a
@@ -20,6 +22,7 @@ type Definition struct {
 	File      string // as it was given to Load or Parse
 	Security  Security
 	Manager   Manager
+	Monitor   Monitor
 	Slaves    []Slave // expanded, in definition order
 	Groups    []Group // as written, in definition order
 	Processes []slave.Process
@@ -30,6 +33,12 @@ type Definition struct {
 type Manager struct {
 	Host    string
 	Address string // host:port
+}
+
+// Monitor is what [monitor] says of all slaves together; the control data of each are its group's.
+type Monitor struct {
+	IsolationHold time.Duration // how long the manager that may be cut off holds its judgement, at most; 0: not at all
+	TCPFallback   bool          // a slave is asked on TCP before it is called STOPPED for want of an answer on UDP
 }
 
 // Slave is one slave server (200). There may be very many, so what they have in common is their group's.
@@ -114,4 +123,13 @@ func (d *Definition) GroupOf(s *Slave) *Group { return &d.Groups[s.Group] }
 // Detection is the longest time from the silence of one of the group's slaves until it counts as stopped.
 func (g *Group) Detection() time.Duration {
 	return g.Interval + time.Duration(g.Retries+1)*g.Timeout
+}
+
+// DetectionHeld is the same where more than half of the running slaves, and at least 3, fall silent together: the manager that holds
+// its judgement may hear of enough others just before the end, and then asks once more, with all retries.
+func (d *Definition) DetectionHeld(g *Group) time.Duration {
+	if d.Monitor.IsolationHold == 0 {
+		return g.Detection()
+	}
+	return g.Detection() + d.Monitor.IsolationHold + time.Duration(g.Retries+2)*g.Timeout
 }

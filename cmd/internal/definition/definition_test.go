@@ -86,7 +86,8 @@ func TestExampleOfTheContract(t *testing.T) {
 
 func TestSmallestDefinitionHasNoSlaves(t *testing.T) {
 	d := parse(t, head)
-	assert.Equal(t, &Definition{File: "renraku.toml", Security: Security{Keys: DefaultKeys}, Manager: Manager{"mgr01", "192.0.2.10:10320"}}, d)
+	assert.Equal(t, &Definition{File: "renraku.toml", Security: Security{Keys: DefaultKeys}, Manager: Manager{"mgr01", "192.0.2.10:10320"},
+		Monitor: Monitor{IsolationHold: 30 * time.Second, TCPFallback: true}}, d)
 	assert.Equal(t, []string{"mgr01"}, d.Hosts())
 }
 
@@ -146,6 +147,33 @@ retries = 100
 	assert.Equal(t, &Group{"b", "b", 1, 100 * time.Millisecond, time.Minute, 100}, b)
 	assert.Equal(t, 2200*time.Millisecond, a.Detection(), "interval + (retries + 1) × timeout")
 	assert.Equal(t, 101*time.Minute+100*time.Millisecond, b.Detection())
+}
+
+func TestManagersOwnIsolationAndTheFallback(t *testing.T) {
+	slaves := "[[slave]]\nhost = \"a\"\naddress = \"a\"\ninterval = \"5s\"\n[[slave]]\nhost = \"b\"\naddress = \"b\"\ninterval = \"20s\"\n"
+	for _, c := range []struct {
+		monitor, slaves string
+		want            Monitor
+	}{
+		{"", "", Monitor{30 * time.Second, true}},
+		{"interval = \"1s\"", "", Monitor{3 * time.Second, true}},
+		{"interval = \"1h\"", slaves, Monitor{time.Minute, true}}, // the longest of those that there are
+		{"isolation_hold = \"0\"", slaves, Monitor{0, true}},
+		{"isolation_hold = \"0s\"\ntcp_fallback = true", slaves, Monitor{0, true}},
+		{"isolation_hold = \"100ms\"\ntcp_fallback = false", slaves, Monitor{100 * time.Millisecond, false}},
+		{"isolation_hold = \"24h\"", slaves, Monitor{24 * time.Hour, true}},
+	} {
+		assert.Equal(t, c.want, parse(t, head+"[monitor]\n"+c.monitor+"\n"+c.slaves).Monitor, c.monitor)
+	}
+	assert.Equal(t, Monitor{time.Minute, true}, parse(t, head+slaves).Monitor, "without the table")
+}
+
+func TestDetectionWhereJudgementIsHeld(t *testing.T) {
+	d := parse(t, head+"[[slave]]\nhost = \"a\"\naddress = \"a\"\n")
+	assert.Equal(t, 16*time.Second, d.Groups[0].Detection())
+	assert.Equal(t, (16+30+7)*time.Second, d.DetectionHeld(&d.Groups[0]))
+	d.Monitor.IsolationHold = 0
+	assert.Equal(t, 16*time.Second, d.DetectionHeld(&d.Groups[0]))
 }
 
 func TestRangesOfHostsAndAddresses(t *testing.T) {

@@ -15,6 +15,7 @@ import (
 var (
 	intervals = span{least: 100 * time.Millisecond, most: time.Hour, example: "10s"}
 	timeouts  = span{least: 10 * time.Millisecond, most: time.Minute, example: "1s"}
+	holds     = span{least: 100 * time.Millisecond, most: 24 * time.Hour, zero: "none", example: "30s"}
 )
 
 const maxRetries = 100
@@ -67,16 +68,37 @@ func (r *reader) manager(top *table) {
 	t.unknown()
 }
 
+// unsetHold stands for an isolation_hold that follows the intervals of the slaves, which are not known yet.
+const unsetHold = time.Duration(-1)
+
 // monitor reads [monitor], the control data for every slave that has none of its own.
 func (r *reader) monitor(top *table) control {
 	standard := control{DefaultInterval, DefaultTimeout, DefaultRetries}
+	r.def.Monitor = Monitor{IsolationHold: unsetHold, TCPFallback: true}
 	t := top.table("monitor")
 	if t == nil {
 		return standard
 	}
 	standard = t.control(standard)
+	r.def.Monitor.IsolationHold = t.duration("isolation_hold", holds, unsetHold)
+	r.def.Monitor.TCPFallback = t.boolean("tcp_fallback", true)
 	t.unknown()
 	return standard
+}
+
+// hold fills in the default of isolation_hold, once all slaves are known.
+func (r *reader) hold(standard control) {
+	if r.def.Monitor.IsolationHold != unsetHold {
+		return
+	}
+	longest := time.Duration(0)
+	for _, g := range r.def.Groups {
+		longest = max(longest, g.Interval)
+	}
+	if longest == 0 {
+		longest = standard.interval
+	}
+	r.def.Monitor.IsolationHold = DefaultHoldIntervals * longest
 }
 
 // slave reads one [[slave]] table and expands it.

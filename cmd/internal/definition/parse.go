@@ -115,6 +115,7 @@ func (r *reader) file(top *table) {
 	for _, t := range slaves {
 		r.slave(t, standard)
 	}
+	r.hold(standard)
 	for _, t := range top.tables("process") {
 		r.process(t)
 	}

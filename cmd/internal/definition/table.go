@@ -153,9 +153,9 @@ func (t *table) integer(key string, least, most, standard int) int {
 	return standard
 }
 
-func (t *table) boolean(key string) bool {
+func (t *table) boolean(key string, standard bool) bool {
 	if !t.has(key) {
-		return false
+		return standard
 	}
 	b, ok := t.values[key].(bool)
 	if !ok {

@@ -29,7 +29,7 @@ func (r *reader) trigger(t *table) {
 	}
 	g.Process = id
 	t.cause(&g)
-	g.Local = t.boolean("local")
+	g.Local = t.boolean("local", false)
 	if t.has("hosts") {
 		var ok bool
 		g.Hosts, ok = r.patterns(t, "hosts")
