@@ -31,7 +31,9 @@ type isolation struct {
 	askedUntil time.Time // by then each has had time to answer, and counts as silent
 
 	holds    int       // so far
-	until    time.Time // the hold's end; zero: there is none
+	held     int       // silent slaves whose judgement was due in the last of them
+	end      time.Time // of the last of them
+	until    time.Time // the same while it goes on; zero: there is none
 	again    bool      // silent slaves were asked at once in this hold
 	rest     time.Time // no hold begins before it
 	verdicts []*monitor
@@ -121,6 +123,9 @@ func (i *isolation) left(m *monitor) {
 // forget has the slave not count as silent. Almost always nobody does.
 func (i *isolation) forget(m *monitor) {
 	if len(i.silent) > 0 {
+		if in, silent := i.silent[m]; silent && in != 0 && in == i.holds {
+			i.held--
+		}
 		delete(i.silent, m)
 	}
 	if len(i.asked) > 0 {
@@ -152,7 +157,7 @@ func (i *isolation) suspects(now time.Time) bool {
 }
 
 // holdsFor is for a slave that runs and has answered no attempt of a round: whether its judgement is held, and whether the hold begins with
-// it. No judgement is held in two holds.
+// it. Where slaves are silent still since a hold that has ended before its time, that one goes on, to its end: no silence is held longer.
 func (i *isolation) holdsFor(now time.Time, m *monitor) (held, begins bool) {
 	in, silent := i.silent[m]
 	switch {
@@ -160,13 +165,22 @@ func (i *isolation) holdsFor(now time.Time, m *monitor) (held, begins bool) {
 		return false, false
 	case i.isolated():
 		held = in == 0 || in == i.holds
-	case in == 0 && !now.Before(i.rest) && i.suspects(now):
+	case now.Before(i.rest) || !i.suspects(now):
+		return false, false
+	case i.held > 0 && now.Before(i.end):
+		held = in == 0 || in == i.holds
+		begins = held
+	case in == 0:
 		held, begins = true, true
 		i.holds++
-		i.until, i.again = now.Add(i.hold), false
+		i.held, i.end = 0, now.Add(i.hold)
 	}
-	if held {
+	if begins {
+		i.until, i.again = i.end, false
+	}
+	if held && in != i.holds {
 		i.silent[m] = i.holds
+		i.held++
 	}
 	return held, begins
 }
@@ -201,9 +215,10 @@ func (i *isolation) recovers(now time.Time) bool {
 		return false
 	}
 	i.until = time.Time{}
-	for m := range i.silent { // each is judged soon, whatever comes
+	for m := range i.silent { // they have waited already
 		i.silent[m] = i.holds
 	}
+	i.held = len(i.silent)
 	return true
 }
 

@@ -155,24 +155,44 @@ func TestHoldEndsWhenNoMoreThanHalfAreSilent(t *testing.T) {
 	assert.True(t, i.wake(time.Time{}).IsZero())
 }
 
-func TestNoSilenceIsHeldInTwoHolds(t *testing.T) {
-	i, all := suspicious(5, 5)
-	silence(i, epoch, all[:3]...)
-	i.answered(all[0], true)
-	assert.True(t, i.recovers(epoch))
-	held, _ := i.holdsFor(epoch.Add(time.Second), all[2])
-	assert.False(t, held, "it alone is silent")
-	later := epoch.Add(3 * time.Second)
-	held, begins := silence(i, later, all[0], all[1], all[3], all[2])
-	assert.False(t, held, "all of them are silent, but this one was held before")
-	assert.False(t, begins)
-	held, begins = i.holdsFor(later, all[3])
-	assert.True(t, held && begins)
-	held, _ = i.holdsFor(later, all[2])
+func TestNoSilenceIsHeldLongerThanOneHold(t *testing.T) {
+	recovered := func() (*isolation, []*monitor) {
+		i, all := suspicious(5, 5)
+		silence(i, epoch, all[:3]...)
+		i.answered(all[0], true)
+		assert.True(t, i.recovers(epoch.Add(time.Second)))
+		held, _ := i.holdsFor(epoch.Add(time.Second), all[2])
+		assert.False(t, held, "no more than half are silent")
+		return i, all
+	}
+	for n, last := range []int{2, 3} { // one that was held, and another
+		i, all := recovered()
+		held, begins := silence(i, epoch.Add(10*time.Second), all[0], all[1], all[5-last], all[last])
+		assert.True(t, held && begins, n)
+		assert.Equal(t, epoch.Add(i.hold), i.until, "the hold goes on, to its end")
+	}
+	i, all := recovered()
+	held, begins := silence(i, epoch.Add(i.hold), all[0], all[1], all[3], all[2])
+	assert.False(t, held || begins, "at its end, those that were held are judged")
+	held, begins = i.holdsFor(epoch.Add(i.hold), all[3])
+	assert.True(t, held && begins, "the others are not")
+	assert.Equal(t, epoch.Add(2*i.hold), i.until)
+	held, _ = i.holdsFor(epoch.Add(i.hold), all[2])
 	assert.False(t, held)
 	i.answered(all[2], true)
-	held, _ = silence(i, later, all[2])
+	held, _ = silence(i, epoch.Add(i.hold), all[2])
 	assert.True(t, held, "it has answered since, and this is another silence")
+
+	i, all = recovered()
+	for _, m := range all {
+		i.answered(m, true)
+	}
+	held, begins = silence(i, epoch.Add(10*time.Second), all...)
+	assert.True(t, held && begins)
+	assert.Equal(t, epoch.Add(10*time.Second+i.hold), i.until, "all have answered since, and this is another hold")
+	i.answered(all[0], true)
+	i.left(all[1])
+	assert.Equal(t, 1, i.held)
 }
 
 func TestOthersAreAskedWhereHalfOfWhoWasDueIsSilent(t *testing.T) {
@@ -229,4 +249,29 @@ func TestWhoIsAskedBeforeHisTimeCountsOnceHeCouldAnswer(t *testing.T) {
 	i.answered(all[2], true)
 	i.answered(all[3], true)
 	assert.True(t, i.recovers(epoch))
+}
+
+// What the silence of one slave costs, from its first missed wait to its verdict, is the same however many there are.
+func BenchmarkSilence(b *testing.B) {
+	for _, n := range []int{1000, 100_000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			for done := 0; done < b.N; done += n {
+				b.StopTimer()
+				i, all := suspicious(n, n)
+				b.StartTimer()
+				for _, m := range all {
+					i.missed(m)
+				}
+				for _, m := range all {
+					i.holdsFor(epoch, m)
+				}
+				end := epoch.Add(i.hold)
+				i.over(end)
+				for m := i.verdict(); m != nil; m = i.verdict() {
+					i.fallen(end, m)
+					m.judge(false)
+				}
+			}
+		})
+	}
 }

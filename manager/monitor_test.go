@@ -251,6 +251,14 @@ func TestAnswerToTheAttemptMoreCounts(t *testing.T) {
 	assert.Equal(t, epoch.Add(10*time.Second), p.m.due)
 }
 
+func TestOnlyAttemptHasItsNewResponseWaitFromItsInquiry(t *testing.T) {
+	p := newPlay(10*time.Second, 2*time.Second, 0)
+	p.expire()
+	p.m.redefine(epoch.Add(100*time.Millisecond), &Slave{Interval: 10 * time.Second, Timeout: 4 * time.Second}, 0, 1)
+	p.until(9 * time.Second)
+	assert.Equal(t, []string{"0s START", "4s silent"}, p.log)
+}
+
 func TestLateStartOfARoundSkipsNoMoreSlotsThanHavePassed(t *testing.T) {
 	p := newPlay(10*time.Second, time.Second, 0)
 	p.reply = answers()

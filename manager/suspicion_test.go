@@ -76,7 +76,7 @@ func TestManagerThatIsCutOffHoldsItsJudgementAndThenJudgesAllAtOnce(t *testing.T
 			synctest.Test(t, func(t *testing.T) {
 				p := plan{slaves: c.slaves, interval: c.interval, timeout: c.timeout, retries: c.retries, shared: true}
 				name := fmt.Sprintf("%+v, cut off after %d fifths of an interval", c, part)
-				hold := 3 * p.interval
+				hold := 3*p.interval - 137*time.Millisecond // not when somebody is due
 				f := heldFleet(t, p, hold)
 				cut := 3*p.interval + p.interval*time.Duration(part)/5 + 10*time.Millisecond
 				f.at(cut)
@@ -154,6 +154,20 @@ func TestSlavesThatAnswerInTheHoldAreNeverStopped(t *testing.T) {
 			assert.Equal(t, 1, f.log.count("mgr01 ISOLATED"))
 		})
 	}
+}
+
+func TestFirstAnswerInTheHoldHasAllOthersAskedAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := plan{slaves: 10, interval: time.Minute, timeout: time.Second, retries: 1, shared: true}
+		f := heldFleet(t, p, time.Hour)
+		f.at(2 * time.Minute)
+		f.cut(f.slaves...)
+		f.awaitEvent("mgr01 ISOLATED", 4*time.Minute)
+		f.at(10 * time.Minute)
+		f.mend(f.slaves...)
+		ended := f.awaitEvent("mgr01 isolation ended", 20*time.Minute)
+		assert.LessOrEqual(t, ended-10*time.Minute, p.interval/10+10*time.Millisecond, "until the next of ten is asked, and a moment")
+	})
 }
 
 func TestWhoAnswersAtTheHoldsEndHasARoundOfItsOwnAndTheDeadAreFoundInIt(t *testing.T) {

@@ -30,7 +30,8 @@ func statusCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "status [--dir DIR] [--json] [--watch] [HOST…]",
 		Short: "Show the contact file: which servers are up, and what their applications do",
-		Long: "Reads the contact file directly, with or without a daemon. HOST may be a pattern such as 'web[001-020]' or 'app*'.\n" +
+		Long: "Reads the contact file directly, with or without a daemon; below the table stands what a manager's daemon adds: that it is ISOLATED,\n" +
+			"and whose UDP is blocked. HOST may be a pattern such as 'web[001-020]' or 'app*'.\n" +
 			"With --watch it goes on: a live table in a terminal, else a line for each change. Times are UTC.",
 		Args: exit.Args(cobra.ArbitraryArgs),
 		RunE: func(c *cobra.Command, args []string) error { return status(c, f, args) },

@@ -49,7 +49,7 @@ host = "mgr01"
 address = %q
 [monitor]
 interval = "200ms"
-timeout = "100ms"
+timeout = "500ms"
 retries = 1
 isolation_hold = "1h"
 [[slave]]
