@@ -220,7 +220,7 @@ func TestLateAnswerOnTCPCountsForNoOtherRound(t *testing.T) {
 		m, p := f.status.monitors[0], f.status.monitors[0].probe
 		require.NotNil(t, p)
 		r := telegram.StatusResponse{Host: app.host, Control: telegram.Running, Status: status(t, "LATE")}
-		late := func(why string) {
+		late := func(p *tcpProbe, why string) {
 			f.status.mu.Lock()
 			f.status.fallback.before++
 			f.status.mu.Unlock()
@@ -229,15 +229,23 @@ func TestLateAnswerOnTCPCountsForNoOtherRound(t *testing.T) {
 		}
 		f.at(22 * time.Second)
 		require.Equal(t, "app1 STOPPED ONLINE", f.record(app))
-		late("after the judgement")
+		late(p, "after the judgement")
 		f.at(31500 * time.Millisecond)
 		require.True(t, m.waiting)
 		require.NotEqual(t, p, m.probe)
-		late("in the next round")
+		late(p, "in the next round")
+		other := *p
+		other.until = time.Now().Add(time.Hour)
+		late(&other, "even in time: another one is in progress")
 		f.status.mu.Lock()
 		m.probe = p
 		f.status.mu.Unlock()
-		late("even as the one that is in progress: its time is over")
+		late(p, "even as the one that is in progress: its time is over")
+		f.status.mu.Lock()
+		m.probe, m.waiting, m.running = &other, false, true
+		f.status.mu.Unlock()
+		late(&other, "nothing is waited for")
+		assert.Zero(t, f.drops.Of(slave.DropUDP))
 	})
 }
 

@@ -278,9 +278,9 @@ func (m *monitor) askAt(at time.Time) {
 	}
 }
 
-// askAnew has a new round begin at the given time, whatever was asked before.
+// askAnew has a round of all attempts begin at the given time, whatever was asked before; the answer to that still counts.
 func (m *monitor) askAnew(at time.Time) {
-	m.waiting = false
+	m.attempts, m.half, m.excused = 0, false, false
 	m.due = at
 }
 

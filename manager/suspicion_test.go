@@ -152,8 +152,37 @@ func TestSlavesThatAnswerInTheHoldAreNeverStopped(t *testing.T) {
 				assert.Equal(t, s.host.String()+" "+operating+" ONLINE", f.record(s))
 			}
 			assert.Equal(t, 1, f.log.count("mgr01 ISOLATED"))
+			assert.Empty(t, f.drops.All(), "every answer counts")
 		})
 	}
+}
+
+// The answers of all come at once: those that come after the hold's end count too.
+func TestAnswersThatAreOnTheirWayAtTheHoldsEndCount(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := heldFleet(t, plan{slaves: 10, interval: 10 * time.Second, timeout: 2 * time.Second, retries: 1, shared: true}, time.Hour)
+		f.at(15 * time.Second)
+		f.cut(f.slaves...)
+		f.awaitEvent("mgr01 ISOLATED", time.Minute)
+		f.status.mu.Lock()
+		now := time.Now()
+		for _, m := range f.status.monitors {
+			m.askAnew(now)
+			f.status.schedule.moved(m)
+		}
+		f.status.mu.Unlock()
+		f.status.rouse()
+		f.at(time.Since(f.start) + time.Millisecond)
+		for _, s := range f.slaves {
+			f.forget(s)
+			f.respond(s, telegram.Running, "BATCH")
+		}
+		assert.False(t, f.status.Isolated())
+		for _, s := range f.slaves {
+			assert.Equal(t, s.host.String()+" RUNNING BATCH", f.record(s))
+		}
+		assert.Empty(t, f.drops.All())
+	})
 }
 
 func TestFirstAnswerInTheHoldHasAllOthersAskedAtOnce(t *testing.T) {
