@@ -233,10 +233,10 @@ func TestLateAnswerOnTCPCountsForNoOtherRound(t *testing.T) {
 		f.at(31500 * time.Millisecond)
 		require.True(t, m.waiting)
 		require.NotEqual(t, p, m.probe)
-		late(p, "in the next round")
 		other := *p
 		other.until = time.Now().Add(time.Hour)
-		late(&other, "even in time: another one is in progress")
+		late(&other, "in the next round, even in time: another one is in progress")
+		late(p, "in the next round")
 		f.status.mu.Lock()
 		m.probe = p
 		f.status.mu.Unlock()
