@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,7 +14,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"renraku/contactfile"
 	"renraku/slave"
 	"renraku/telegram"
 )
@@ -184,7 +184,9 @@ func TestTCPDelaysNobodysDetection(t *testing.T) {
 				assert.Equal(t, want, f.record(app), "a late answer changes nothing")
 				assert.Equal(t, []string{"22s CHECK"}, w.inquiries(app))
 				assert.Zero(t, w.stillOpen())
+				f.status.mu.Lock()
 				assert.Zero(t, f.status.fallback.before)
+				f.status.mu.Unlock()
 			})
 		})
 	}
@@ -217,7 +219,13 @@ func TestLateAnswerOnTCPCountsForNoOtherRound(t *testing.T) {
 		f.at(15 * time.Second)
 		f.set(app, func(s *pretended) { s.silent = true })
 		f.at(21 * time.Second)
-		m, p := f.status.monitors[0], f.status.monitors[0].probe
+		m := f.status.monitors[0]
+		inProgress := func() *tcpProbe {
+			f.status.mu.Lock()
+			defer f.status.mu.Unlock()
+			return m.probe
+		}
+		p := inProgress()
 		require.NotNil(t, p)
 		r := telegram.StatusResponse{Host: app.host, Control: telegram.Running, Status: status(t, "LATE")}
 		late := func(p *tcpProbe, why string) {
@@ -231,8 +239,8 @@ func TestLateAnswerOnTCPCountsForNoOtherRound(t *testing.T) {
 		require.Equal(t, "app1 STOPPED ONLINE", f.record(app))
 		late(p, "after the judgement")
 		f.at(31500 * time.Millisecond)
-		require.True(t, m.waiting)
-		require.NotEqual(t, p, m.probe)
+		require.NotNil(t, inProgress())
+		require.NotSame(t, p, inProgress())
 		other := *p
 		other.until = time.Now().Add(time.Hour)
 		late(&other, "in the next round, even in time: another one is in progress")
@@ -281,9 +289,9 @@ func TestStoppedSlaveThatUDPDoesNotReachComesUpByTCP(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFleet(t, usual(1))
 		app := f.slaves[0]
-		var up bool
+		var up atomic.Bool
 		w := f.wire(func(s *pretended, q telegram.StatusInquiry) (telegram.Telegram, time.Duration) {
-			if !up {
+			if !up.Load() {
 				return nil, 0
 			}
 			return replies(0, telegram.Running)(s, q)
@@ -294,12 +302,12 @@ func TestStoppedSlaveThatUDPDoesNotReachComesUpByTCP(t *testing.T) {
 		assert.Equal(t, []string{"2s START", "10.5s START", "20.5s START", "40.5s START", "1m20.5s START", "2m20.5s START"}, w.inquiries(app),
 			"before the first judgement, then at the 1st, 2nd, 4th and 8th inquiry, then each minute")
 		assert.Equal(t, "app1 STOPPED NOT-STARTED", f.record(app))
-		up = true
+		up.Store(true)
 		f.at(201 * time.Second)
 		assert.Equal(t, "app1 RUNNING ONLINE", f.record(app))
 		assert.Equal(t, 1, f.log.count("UDP is blocked"))
 		f.at(215 * time.Second)
-		up = false
+		up.Store(false)
 		f.at(224 * time.Second)
 		assert.Equal(t, "app1 STOPPED ONLINE", f.record(app))
 		_, n := f.status.Blocked()
@@ -406,6 +414,6 @@ func TestManagerThatIsCutOffOnUDPAloneIsNotIsolated(t *testing.T) {
 		assert.Equal(t, 50, n)
 		assert.Len(t, first, maxBlockedNamed)
 		assert.Equal(t, []string{"mgr01 RUNNING NOT-STARTED", "app1 RUNNING ONLINE"}, lines(t, f.path)[:2])
-		assert.Equal(t, contactfile.Online, f.status.monitors[49].application.String())
+		assert.Equal(t, "app50 RUNNING ONLINE", f.record(f.slaves[49]))
 	})
 }
