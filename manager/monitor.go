@@ -280,7 +280,7 @@ func (m *monitor) askAt(at time.Time) {
 
 // askAnew has a round of all attempts begin at the given time, whatever was asked before; the answer to that still counts.
 func (m *monitor) askAnew(at time.Time) {
-	m.attempts, m.half, m.excused = 0, false, false
+	m.attempts, m.half, m.excused = 0, false, 0
 	m.due = at
 }
 
