@@ -28,7 +28,8 @@ type monitor struct {
 	slot       time.Time // when its next regular inquiry is due
 	due        time.Time // when expire is to be called: the slot, or the end of the response wait
 	waiting    bool      // an inquiry is outstanding (19, 21)
-	attempts   int32     // inquiries of this round
+	attempts   int32     // inquiries of this round, or since it was begun anew
+	unanswered int32     // all inquiries of this round
 	skipped    int32     // intervals before this round in which it was due and did not begin
 	excused    int32     // attempts more of this round, since an answer may have been lost here
 	greeted    bool      // START has been answered since the last STOPPED
@@ -173,7 +174,7 @@ func (m *monitor) expire(now, lost time.Time) step {
 		m.ended = true
 		return inquire
 	case !m.waiting: // its time has come (18)
-		m.overtaken, m.attempts, m.excused = false, 0, 0
+		m.overtaken, m.attempts, m.unanswered, m.excused = false, 0, 0, 0
 		m.skipped = int32(max(m.skipPastSlots(now)-1, 0))
 		return m.attempt(now)
 	case m.half:
@@ -251,6 +252,7 @@ func (m *monitor) judge(running bool) bool {
 
 func (m *monitor) attempt(now time.Time) step {
 	m.attempts++
+	m.unanswered++
 	m.waiting, m.half = true, false
 	m.due = now.Add(m.timeout)
 	switch {

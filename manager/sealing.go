@@ -49,7 +49,7 @@ func (g *sealing) seal(inquiry []byte, m *monitor) []byte {
 		a = &association{sequence: g.highest}
 		m.association = a
 		g.derive(m)
-	case m.attempts <= 1 && a.keyID != g.master.ID:
+	case m.unanswered <= 1 && a.keyID != g.master.ID:
 		g.derive(m)
 	}
 	a.sequence++
@@ -81,7 +81,7 @@ func (g *sealing) open(sealed []byte, m *monitor) (response []byte, t seal.Trail
 // answers says whether a response is to one of the inquiries that are outstanding: those of the round that waits.
 func (g *sealing) answers(m *monitor, t *seal.Trailer) bool {
 	a := m.association
-	return m.waiting && t.Session == g.session && t.Sequence <= a.sequence && a.sequence-t.Sequence < uint64(m.attempts)
+	return m.waiting && t.Session == g.session && t.Sequence <= a.sequence && a.sequence-t.Sequence < uint64(m.unanswered)
 }
 
 // hint says whether an unasked response is one that did not come before.

@@ -454,3 +454,16 @@ func TestARoundThatHasBegunEndsWithItsKey(t *testing.T) {
 	require.Equal(t, slave.NoDrop, c.take(c.answer(&first)))
 	assert.Equal(t, uint16(2), c.turn()[0].trailer.KeyID, "the next round")
 }
+
+func TestAnAnswerToAnInquiryBeforeTheRoundBeganAnewCounts(t *testing.T) {
+	c := newSealedControl(t, 1)
+	c.run(15 * time.Second)
+	first := c.turn()[0]
+	c.turn()
+	m := c.control.monitors[0]
+	m.askAnew(c.now)
+	c.control.schedule.moved(m)
+	again := c.turn()[0]
+	assert.Equal(t, first.trailer.Sequence+2, again.trailer.Sequence)
+	assert.Equal(t, slave.NoDrop, c.take(c.answer(&first)))
+}
