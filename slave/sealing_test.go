@@ -47,6 +47,7 @@ func newSealedEndWith(t testing.TB, records *Records, keys *slavetest.Keys) *sea
 	r := &sealedEnd{t: t, records: records, path: path, log: book, mac: seal.NewMAC()}
 	r.Server = newServer(t, Config{Manager: must(NewAddress("192.0.2.10:10320")), Security: keys.Security(t, "app01"), Records: records, Log: log},
 		file, nil, newQueueListener())
+	r.endpoint.allowance = nil // a test may ask very often
 	t.Cleanup(func() { r.sealing.close(); r.outbox.close() })
 	require.NoError(t, r.status.Begin())
 	return r

@@ -4,12 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"time"
 
 	"renraku/cmd/internal/definition"
+	"renraku/cmd/internal/trusted"
 	"renraku/slave/credentials"
 	"renraku/telegram"
 )
@@ -56,22 +57,22 @@ func sayEnds(c *credentials.Credentials, now time.Time, log *slog.Logger) {
 	}
 }
 
-// othersMode is the mode that a file of secrets must not have.
-const othersMode = 0o077
-
-// readKeyFile reads a file of the folder of keys. Secrets must be the owner's alone.
+// readKeyFile reads a file of the folder of keys. Nobody else may write any of them, nor read the secrets.
 func readKeyFile(path string) ([]byte, error) {
+	open := trusted.Open
 	if name := filepath.Base(path); name == credentials.KeysFile || name == credentials.PrivateKeyFile {
-		info, err := os.Stat(path)
-		if err != nil {
-			return nil, err
-		}
-		if mode := info.Mode().Perm(); mode&othersMode != 0 {
-			return nil, fmt.Errorf("%s has the mode %04o: others may use it, so 0600 is right", path, mode)
-		}
+		open = trusted.OpenSecret
 	}
-	return os.ReadFile(path)
+	f, err := open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, maxKeyFile))
 }
+
+// maxKeyFile is the length in bytes beyond which a file of the folder is not read; none is nearly as long.
+const maxKeyFile = 1 << 20
 
 // errMode says that a running daemon cannot change the mode.
 var errMode = errors.New("a running daemon cannot change it: the daemons of all servers have to be started again")

@@ -67,12 +67,12 @@ func TestASealedDaemonDoesNotStartWithoutItsKeys(t *testing.T) {
 		{"the manager's", "mgr01", func(*testing.T, string) {}, "mgr01/keys: no such file or directory"},
 		{"keys that others may read", "app01", func(t *testing.T, dir string) {
 			putKeys(t, slavetest.NewKeys(t, "mgr01"), dir, "app01", later)
-			require.NoError(t, os.Chmod(filepath.Join(dir, "app01", "keys"), 0o640))
-		}, "app01/keys has the mode 0640: others may use it, so 0600 is right"},
+			require.NoError(t, os.Chmod(filepath.Join(dir, "app01", "keys"), 0o644))
+		}, "app01/keys is not to be trusted: it is secret, and its mode of 0644 lets others use it"},
 		{"a private key that others may write", "app01", func(t *testing.T, dir string) {
 			putKeys(t, slavetest.NewKeys(t, "mgr01"), dir, "app01", later)
 			require.NoError(t, os.Chmod(filepath.Join(dir, "app01", "host.key"), 0o602))
-		}, "app01/host.key has the mode 0602: others may use it, so 0600 is right"},
+		}, "app01/host.key is not to be trusted: others may write it"},
 		{"another host's", "app01", func(t *testing.T, dir string) {
 			putKeys(t, slavetest.NewKeys(t, "mgr01"), dir, "app02", later)
 			require.NoError(t, os.Rename(filepath.Join(dir, "app02"), filepath.Join(dir, "app01")))
