@@ -23,13 +23,15 @@ const (
 // Vector is bytes with what they mean, or with what is wrong with them.
 type Vector struct {
 	Name   string
-	Of     string // SQ, SR, XQ, XR, contact, history; any
+	Of     string // SQ, SR, XQ, XR, contact, history; any; sealed-SQ, sealed-SR, sealed-any; key
 	Taken  string // the only type that the decoder takes; "": each
 	Expect string
 	Field  string // of an error, with the next two
 	Kind   string
 	Offset int
 	Value  map[string]string // the fields of the value
+	Key    []byte            // of a sealed telegram: the key of the reader, and its ID
+	KeyID  uint16
 	Bytes  []byte
 }
 
@@ -95,7 +97,13 @@ func (v *Vector) set(key, value string) (err error) {
 		v.Kind = value
 	case "offset":
 		v.Offset, err = strconv.Atoi(value)
-	case "control":
+	case "key":
+		v.Key, err = hex.DecodeString(value)
+	case "key-id":
+		var id uint64
+		id, err = strconv.ParseUint(value, 0, 16)
+		v.KeyID = uint16(id)
+	case "control", "session", "sequence", "epoch", "master", "direction":
 		v.Value[key] = value
 	default:
 		var s string
