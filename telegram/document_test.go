@@ -19,6 +19,8 @@ func TestExamplesOfTheSpecificationDecode(t *testing.T) {
 	require.NoError(t, err)
 	_, examples, ok := strings.Cut(string(document), "\n## 11. Examples\n")
 	require.True(t, ok)
+	examples, _, ok = strings.Cut(examples, "\n## 12. ")
+	require.True(t, ok)
 	var b []byte
 	for _, found := range dumped.FindAllStringSubmatch(examples, -1) {
 		row, err := hex.DecodeString(strings.ReplaceAll(found[1], " ", ""))
