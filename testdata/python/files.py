@@ -66,14 +66,18 @@ class History:
         self.records.append(record)
 
 
-def save(path: Path, data: bytes) -> None:
-    """Writes a file as a whole: after a crash it is as it was or as it is now."""
+def save(path: Path, data: bytes, wait: bool = True) -> None:
+    """Writes a file as a whole: after a crash it is as it was or as it is now. Without wait, a crash of the machine may lose the
+    last of these."""
     new = path.with_suffix(".new")
     with open(new, "wb", opener=lambda name, flags: os.open(name, flags, _MODE)) as file:
         file.write(data)
         file.flush()
-        os.fsync(file.fileno())
+        if wait:
+            os.fsync(file.fileno())
     os.replace(new, path)
+    if not wait:
+        return
     directory = os.open(path.parent, os.O_RDONLY)
     os.fsync(directory)
     os.close(directory)

@@ -17,6 +17,7 @@ from files import ContactFile
 from orders import ExecutionControl
 from polling import Slave, StatusControl, Times
 from records import SINCE, ContactRecord
+from sealing import ManagerSealing, read_masters
 from transport import Address, Drops, address, listen, open_datagrams, say
 
 
@@ -32,7 +33,8 @@ class Manager:
         self.slaves = {host: Slave(host, at) for host, at in options.slave}
         self.numbers = {host: number for number, host in enumerate(self.slaves, start=1)}
         times = Times(options.interval, options.wait, options.retries)
-        self.status = StatusControl(self.slaves, times, self.drops, self.send, self.changed)
+        sealing = ManagerSealing(read_masters(options.master), self.host, options.dir) if options.master else None
+        self.status = StatusControl(self.slaves, times, self.drops, self.send, self.changed, sealing)
         processes = {process.id: process for process in options.process}
         self.execution = ExecutionControl(
             self.slaves, processes, options.timeout, self.listen[0], options.dir, self.drops, self.status.follow
@@ -109,6 +111,7 @@ def options() -> argparse.Namespace:
         metavar="ID=[FROM[,FROM...]>][STATUS]:COMMAND", help="as at the slaves",
     )
     parser.add_argument("--timeout", type=int, default=600, metavar="SECONDS", help="of each --process; 0: none")
+    parser.add_argument("--master", type=Path, metavar="FILE", help="seal datagrams with the master keys of this file")
     parser.add_argument("--order", action="append", default=[], type=order, metavar="PROCESS@HOST", help="order it, once")
     return parser.parse_args()
 

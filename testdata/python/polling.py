@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import Callable, Dict, Optional
+from typing import Callable, Dict, List, Optional
 
 import telegram
 from fields import FormError
-from telegram import SQ, SR, Control
+from sealing import ManagerSealing, split
+from telegram import HOST, SQ, SR, Control
 from transport import Address, Drops
 
 
@@ -50,8 +51,10 @@ class StatusControl:
         drops: Drops,
         send: Callable[[bytes, Address], None],
         changed: Callable[[Slave], None],
+        sealing: Optional[ManagerSealing] = None,
     ) -> None:
         self.slaves, self.times, self.drops, self.send, self.changed = slaves, times, drops, send, changed
+        self.sealing = sealing
         self._ending = False
 
     async def monitor(self, slave: Slave) -> None:
@@ -76,8 +79,11 @@ class StatusControl:
         once = not slave.running and (slave.judged.is_set() or control == Control.END)
         slave.asked, slave.newer = control, False
         slave.answer = asyncio.get_running_loop().create_future()
+        if self.sealing:
+            self.sealing.begin(slave.host)
         for _ in range(1 if once else 1 + self.times.retries):
-            self.send(telegram.encode(SQ(slave.host, control)), slave.address)
+            inquiry = telegram.encode(SQ(slave.host, control))
+            self.send(self.sealing.seal(inquiry, slave.host) if self.sealing else inquiry, slave.address)
             await asyncio.wait([slave.answer], timeout=self.times.wait)
             if slave.answer.done():
                 return
@@ -91,15 +97,39 @@ class StatusControl:
             self.drops.count("unknown address")
             return
         try:
+            if self.sealing:
+                self._received_sealed(self.sealing, data, known)
+                return
             response = telegram.decode(data, (SR,))
         except FormError as error:
             self.drops.count_error(error)
             return
-        slave = self.slaves.get(response.host)
-        if slave in known:
+        slave = self._one_of(known, response.host)
+        if slave:
             self._take(slave, response)
-        else:
-            self.drops.count("unknown address" if slave else "another host")
+
+    def _one_of(self, known: List[Slave], host: str) -> Optional[Slave]:
+        slave = self.slaves.get(host)
+        if slave in known:
+            return slave
+        self.drops.count("unknown address" if slave else "another host")
+        return None
+
+    def _received_sealed(self, sealing: ManagerSealing, data: bytes, known: List[Slave]) -> None:
+        """Takes an answer or a hint (12.4)."""
+        plain, trailer = split(data)
+        host = plain[:HOST].decode("latin-1").rstrip(" ")  # nothing but a key to look up, until the MAC is right
+        slave = self._one_of(known, host)
+        if not slave:
+            return
+        sealing.open(data, trailer, host)
+        response = telegram.decode(plain, (SR,))
+        if slave.outstanding and sealing.answers(host, trailer):
+            self._take(slave, response)
+        elif not sealing.hints(host, trailer):
+            self.drops.count("replayed")
+        elif not slave.outstanding:
+            slave.hint.set()
 
     def _take(self, slave: Slave, response: SR) -> None:
         running = response.control == Control.RUNNING

@@ -19,9 +19,12 @@ from delivery import Delivery
 from execution import ExecutionControl
 from fields import FormError
 from memory import Memory
+from sealing import SlaveSealing, read_keys
 from status import Phase, StatusControl
 from telegram import SQ, SR, XQ, Control
 from transport import IDLE, Address, Connection, Drops, address, listen, open_datagrams, say
+
+STAY = 1.0  # seconds that a slave stays at most after its STOPPED in sealed mode
 
 
 class Slave:
@@ -36,6 +39,8 @@ class Slave:
         directory: Path = options.dir.resolve()
         directory.mkdir(0o750, parents=True, exist_ok=True)
         self.memory = Memory(directory, self.host)
+        self.sealing = SlaveSealing(read_keys(options.keys), directory) if options.keys else None
+        self.last_answered = asyncio.Event()  # an inquiry after the shutdown began
         self.status = StatusControl(self.host, self.memory, self.drops, self.send_unasked)
         self.delivery = Delivery(self.memory, self.manager, self.listen[0], self.drops)
         processes = {process.id: process for process in options.process + options.stay}
@@ -64,7 +69,16 @@ class Slave:
         await ended.wait()
         delivering.cancel()
         self.status.end(Phase.SHUT_DOWN)
+        if self.sealing:
+            await self.stay()
         self.say_dropped()
+
+    async def stay(self) -> None:
+        """Stays until the manager, which believes answers only, has asked, but no longer than STAY."""
+        try:
+            await asyncio.wait_for(self.last_answered.wait(), STAY)
+        except asyncio.TimeoutError:
+            pass
 
     def received(self, data: bytes, sender: Address) -> None:
         """Answers an inquiry to where it came from (33)."""
@@ -72,13 +86,33 @@ class Slave:
             self.drops.count("unknown address")
             return
         try:
-            inquiry = telegram.decode(data, (SQ,))
+            if self.sealing:
+                answer = self.answer_sealed(self.sealing, data)
+            else:
+                answer = self.answered(telegram.decode(data, (SQ,)))
         except FormError as error:
             self.drops.count_error(error)
             return
-        answer = self.answer(inquiry)
         if answer:
-            self.datagrams.sendto(telegram.encode(answer), sender)
+            self.datagrams.sendto(answer, sender)
+
+    def answered(self, inquiry: SQ) -> Optional[bytes]:
+        answer = self.answer(inquiry)
+        return telegram.encode(answer) if answer else None
+
+    def answer_sealed(self, sealing: SlaveSealing, data: bytes) -> Optional[bytes]:
+        """The sealed answer to a sealed inquiry (12.5)."""
+        plain, trailer = sealing.open(data)
+        inquiry = telegram.decode(plain, (SQ,))
+        if inquiry.host == self.host and not sealing.take(trailer, self.status.would_change(inquiry)):
+            self.drops.count("replayed")
+            return None
+        answer = self.answered(inquiry)
+        if not answer:
+            return None
+        if self.status.phase is Phase.SHUT_DOWN:
+            self.last_answered.set()
+        return sealing.answer(answer, trailer)
 
     async def connected(self, connection: Connection) -> None:
         """Takes inquiries, orders and receipts from a connection until it ends."""
@@ -112,7 +146,8 @@ class Slave:
         return answer
 
     def send_unasked(self, response: SR) -> None:
-        self.datagrams.sendto(telegram.encode(response), self.manager)
+        data = telegram.encode(response)
+        self.datagrams.sendto(self.sealing.unasked(data) if self.sealing else data, self.manager)
 
     def say_dropped(self) -> None:
         say(dropped=self.drops)
@@ -130,6 +165,7 @@ def options() -> argparse.Namespace:
         "--stay", action="append", default=[], type=partial(definition.parse, stays=True), metavar=form,
         help="a process that goes on running once it is up",
     )
+    parser.add_argument("--keys", type=Path, metavar="FILE", help="seal datagrams with the keys of this file")
     parser.add_argument("--timeout", type=int, default=600, metavar="SECONDS", help="of each --process; 0: none")
     return parser.parse_args()
 

@@ -128,6 +128,7 @@ _LAYOUTS: Dict[Type[Telegram], Layout] = {
 _TYPES = {kind.__name__.encode("ascii"): kind for kind in _LAYOUTS}
 _TYPE_OFFSET = 64
 
+HOST = 64  # the bytes of the host name, with which each begins
 HEADER = 68  # the bytes that are the same in all four
 LENGTHS = {kind: length_of(layout) for kind, layout in _LAYOUTS.items()}
 ALL: Collection[Type[Telegram]] = tuple(_LAYOUTS)

@@ -1,4 +1,4 @@
-"""Every test vector, through the decoders and the encoders. Run with: python3 -m unittest"""
+"""Every test vector but the sealed ones, through the decoders and the encoders. Run with: python3 -m unittest"""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class TestVectors(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls) -> None:
-        cls.vectors = read_all()
+        cls.vectors = [vector for vector in read_all() if "key" not in (vector.headers["of"], *vector.headers)]
 
     def expecting(self, expect: str) -> List[Vector]:
         found = [vector for vector in self.vectors if vector.headers["expect"] == expect]

@@ -10,6 +10,7 @@ from typing import Awaitable, Callable, Collection, Tuple, Type
 
 import telegram
 from fields import FormError
+from sealing import SealError
 from telegram import T
 
 Address = Tuple[str, int]
@@ -54,8 +55,10 @@ class Drops(Counter):
         self[reason] += 1
 
     def count_error(self, error: Exception) -> None:
-        """Counts what does not decode and what is cut off, and nothing else."""
-        if isinstance(error, FormError):
+        """Counts what does not decode or open and what is cut off, and nothing else."""
+        if isinstance(error, SealError):
+            self.count(error.reason)
+        elif isinstance(error, FormError):
             self.count(REASONS[error.field])
         elif isinstance(error, CutOff):
             self.count("cut off")
@@ -147,6 +150,8 @@ async def listen(
                 await handle(connection)
         except BROKEN as error:
             drops.count_error(error)
+        except asyncio.CancelledError:
+            pass  # the program ends; before Python 3.12 streams would print it
         finally:
             connections -= 1
             connection.close()

@@ -10,7 +10,9 @@ from typing import Any, Dict, List
 from telegram import Control
 
 DIRECTORY = Path(__file__).resolve().parent.parent / "vectors"
-_OWN = ("name", "of", "taken", "expect", "field", "kind", "offset")  # all other headers are fields of the value
+# All other headers are fields of the value.
+_OWN = ("name", "of", "taken", "expect", "field", "kind", "offset", "key", "master", "direction")
+_NUMBERS = ("key-id", "session", "sequence", "epoch")
 
 
 @dataclass
@@ -43,6 +45,8 @@ def _vector(block: str) -> Vector:
             vector.data += bytes.fromhex(line)
         elif key in _OWN:
             vector.headers[key] = value
+        elif key in _NUMBERS:
+            vector.value[key.replace("-", "_")] = int(value, 16)
         elif key == "control":
             vector.value[key] = int(value, 16) if value.startswith("0x") else Control[value]
         else:
