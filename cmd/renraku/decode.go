@@ -17,7 +17,7 @@ func decodeCommand() *cobra.Command {
 		Short: "Show telegrams field by field: hex, raw bytes or a capture",
 		Long: "Reads telegrams from FILE or standard input: as hex (a blank line between datagrams, # comments), as raw bytes,\n" +
 			"or out of a capture (pcap, pcapng). Of a bad telegram it says the field and the offset of its first bad byte, and\n" +
-			"the exit status is 1.",
+			"the exit status is 1. A sealed telegram is shown with its trailer; its MAC is not checked, since that needs a key.",
 		Args: exit.Args(cobra.MaximumNArgs(1)),
 		RunE: func(c *cobra.Command, args []string) error {
 			in := c.InOrStdin()

@@ -7,6 +7,7 @@
 //   - hex.go: hex into datagrams.
 //   - split.go: where one telegram ends and the next begins.
 //   - layout.go: the fields of each type, with their place, name and patent numeral.
+//   - sealed.go: the trailer of a sealed telegram.
 //   - print.go: what one telegram, a bad one, and the last line look like.
 //   - capture.go: captures (pcap, pcapng), and which packets in them are taken for telegrams.
 //   - segments.go: TCP segments into the bytes of one direction, in order and once.

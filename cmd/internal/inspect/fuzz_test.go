@@ -20,6 +20,8 @@ func FuzzPrint(f *testing.F) {
 		pcap(f, layers.LinkTypeRaw, c.data(84, sq), c.data(10, xq), c.reset(5), udp(f, slave, manager, "")),
 		pcap(f, layers.LinkTypeLinuxSLL, cooked(udp(f, "[::1]:1", "[::1]:2", sr))),
 		pcapng(f, []layers.LinkType{layers.LinkTypeRaw, layers.LinkTypeNull}, udp(f, manager, slave, sq), null(c.data(0, xq))),
+		sealedSQ, sealedSR + sealedSQ, hexOf(sealedSQ), with(sealedSQ, 70, "?"), with(sealedSR, 201, "\x02"),
+		pcap(f, layers.LinkTypeRaw, udp(f, manager, slave, sealedSQ), udp(f, slave, manager, sealedSR)),
 		"\n\r\r\n", "\xd4\xc3\xb2\xa1",
 	} {
 		f.Add([]byte(seed))

@@ -53,6 +53,21 @@ func message(numeral int) []field {
 	}
 }
 
+// row is what a printed line says before the value.
+type row struct {
+	label  string
+	length int
+}
+
+// rows is a line for each field.
+func (l layout) rows() []row {
+	var rows []row
+	for _, f := range l.fields {
+		rows = append(rows, row{f.label(), f.length})
+	}
+	return rows
+}
+
 // label reads like "host name (81)".
 func (f field) label() string { return fmt.Sprintf("%s (%d)", f.name, f.numeral) }
 

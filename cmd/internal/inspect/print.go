@@ -11,7 +11,7 @@ import (
 )
 
 // dumpLimit is the most bytes of a bad telegram that are shown. The first bad byte is always among them: no telegram that is
-// too long goes wrong behind MaxLength.
+// too long goes wrong behind MaxLength, and the two types that can be sealed are so short that all of their trailers is shown.
 const (
 	dumpRow   = 16
 	dumpLimit = (telegram.MaxLength/dumpRow + 3) * dumpRow
@@ -41,27 +41,46 @@ func (p *printer) telegram(it item) {
 	if it.route != "" {
 		fmt.Fprintln(p.out, it.route)
 	}
-	decoded, err := telegram.Decode(it.bytes)
-	if err != nil {
-		p.bad(it, err)
+	if isSealed(it.bytes) {
+		p.sealed(it)
 	} else {
-		p.good(decoded)
+		p.plain(it)
 	}
 	fmt.Fprintln(p.out)
 }
 
-func (p *printer) good(t telegram.Telegram) {
-	l := layouts[t.Type()]
-	fmt.Fprintf(p.out, "#%d %v %s, %s\n", p.sum.Telegrams, t.Type(), l.title, count(t.Type().Length(), "byte"))
+func (p *printer) plain(it item) {
+	decoded, err := telegram.Decode(it.bytes)
+	if err != nil {
+		p.bad(it, err)
+		return
+	}
+	l := layouts[decoded.Type()]
+	fmt.Fprintf(p.out, "#%d %v %s, %s\n", p.sum.Telegrams, decoded.Type(), l.title, count(len(it.bytes), "byte"))
+	p.rows(l.rows(), values(decoded))
+}
+
+func (p *printer) sealed(it item) {
+	decoded, trailer, err := decodeSealed(it.bytes)
+	if err != nil {
+		p.bad(it, err)
+		return
+	}
+	l := layouts[decoded.Type()]
+	fmt.Fprintf(p.out, "#%d %v %s, sealed, %s\n", p.sum.Telegrams, decoded.Type(), l.title, count(len(it.bytes), "byte"))
+	p.rows(append(l.rows(), trailerFields...), append(values(decoded), trailerValues(&trailer, it.bytes)...))
+}
+
+// rows prints a line for each field.
+func (p *printer) rows(rows []row, values []string) {
 	width := 0
-	for _, f := range l.fields {
-		width = max(width, len(f.label()))
+	for _, r := range rows {
+		width = max(width, len(r.label))
 	}
 	offset := 0
-	for i, value := range values(t) {
-		f := l.fields[i]
-		fmt.Fprintf(p.out, "%5d %3d  %-*s %s\n", offset, f.length, width, f.label(), value)
-		offset += f.length
+	for i, r := range rows {
+		fmt.Fprintf(p.out, "%5d %3d  %-*s %s\n", offset, r.length, width, r.label, values[i])
+		offset += r.length
 	}
 }
 
@@ -77,8 +96,12 @@ func (p *printer) bad(it item, err error) {
 	}
 	first := 0
 	var wrong *telegram.FieldError
-	if errors.As(err, &wrong) {
+	var wrongTrailer *trailerError
+	switch {
+	case errors.As(err, &wrong):
 		first = wrong.Offset
+	case errors.As(err, &wrongTrailer):
+		first = wrongTrailer.offset
 	}
 	p.dump(it.bytes, first)
 }
