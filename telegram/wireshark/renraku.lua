@@ -30,6 +30,14 @@ local TYPES = {
   XQ = { title = "execution order", fields = { HOST, TYPE, CONTROL, PROCESS } },
   XR = { title = "execution response", fields = { HOST, TYPE, CONTROL, PROCESS, APPLICATION, TEXT } },
 }
+-- Section 12.1: the trailer of a sealed one. Only these two types have it, and only by UDP.
+local TRAILER, SEALED = 48, { SQ = 0, SR = 1 } -- the bit of the direction in which the type goes
+local TRAILER_FIELDS = {
+  { name = "magic", length = 4 }, { name = "algorithm", length = 1 }, { name = "flags", length = 1 }, { name = "key_id", length = 2 },
+  { name = "session", length = 8 }, { name = "sequence", length = 8 }, { name = "epoch", length = 8 }, { name = "mac", length = 16 },
+}
+local ALGORITHM_AT, FLAGS_AT, SESSION_AT, EPOCH_AT = 4, 5, 8, 24
+
 local UNKNOWN = { fields = { HOST, TYPE, CONTROL } } -- what can be shown where the type is not known
 
 for name, t in pairs(TYPES) do
@@ -49,6 +57,15 @@ local f = {
   process = ProtoField.string("renraku.process", "Process ID"),
   application = ProtoField.string("renraku.application", "Application execution status"),
   text = ProtoField.string("renraku.text", "Text"),
+  trailer = ProtoField.none("renraku.trailer", "Trailer"),
+  magic = ProtoField.string("renraku.trailer.magic", "Magic"),
+  algorithm = ProtoField.uint8("renraku.trailer.algorithm", "Algorithm"),
+  flags = ProtoField.uint8("renraku.trailer.flags", "Flags", base.HEX),
+  key_id = ProtoField.uint16("renraku.trailer.key_id", "Key ID"),
+  session = ProtoField.uint64("renraku.trailer.session", "Session", base.HEX),
+  sequence = ProtoField.uint64("renraku.trailer.sequence", "Sequence"),
+  epoch = ProtoField.uint64("renraku.trailer.epoch", "Epoch"),
+  mac = ProtoField.bytes("renraku.trailer.mac", "MAC"),
   rest = ProtoField.bytes("renraku.rest", "Bytes of no field"),
   error_field = ProtoField.string("renraku.error.field", "Wrong field"),
   error_kind = ProtoField.string("renraku.error.kind", "Kind of error"),
@@ -79,7 +96,7 @@ local function expert_of(name, text, group, severity)
   return ProtoExpert.new("renraku.expert." .. name, text, group, severity)
 end
 
--- One for each kind of section 4 but wrong-type: what one end takes, bytes do not say.
+-- One for each kind of sections 4 and 12.3 but wrong-type, which is what one end takes, and those that need a key.
 local KINDS = {
   ["length"] = "Wrong length",
   ["unknown-type"] = "Unknown telegram type",
@@ -89,6 +106,10 @@ local KINDS = {
   ["space"] = "Space before or inside a name",
   ["utf8"] = "No valid UTF-8",
   ["control-char"] = "Control character",
+  ["magic"] = "Not HBA1",
+  ["algorithm"] = "Not 1",
+  ["flags"] = "A bit that is nobody's",
+  ["direction"] = "Not the direction of this type",
 }
 local experts = {}
 for kind, text in pairs(KINDS) do
@@ -181,6 +202,18 @@ local function find_error(bytes, length)
   end
 end
 
+-- trailer_error is the same for a trailer, whose field is the first result.
+local function trailer_error(bytes, type_name)
+  local algorithm, flags = bytes:byte(ALGORITHM_AT + 1), bytes:byte(FLAGS_AT + 1)
+  if bytes:sub(1, 4) ~= "HBA1" then return "magic", "magic", 0 end
+  if algorithm ~= 1 then return "algorithm", "algorithm", ALGORITHM_AT end
+  if flags > 1 then return "flags", "flags", FLAGS_AT end
+  if flags ~= SEALED[type_name] then return "flags", "direction", FLAGS_AT end
+end
+
+-- hexadecimal is bytes as a key can have them.
+local function hexadecimal(bytes) return (bytes:gsub(".", function(c) return string.format("%02x", c:byte()) end)) end
+
 -- shown is a field's value without its padding; of bytes that are wrong in it, it shows the number.
 local function shown(bytes)
   local out, i = {}, 1
@@ -197,12 +230,27 @@ local function shown(bytes)
   return (table.concat(out):gsub(" +$", ""))
 end
 
--- parse gives a telegram as a table: the type's row of TYPES, the values by the field's name, and the error.
-local function parse(bytes, length)
+-- parse_trailer takes the trailer off a sealed telegram. What is wrong with it comes before what is wrong with the telegram.
+local function parse_trailer(p, bytes, type_name)
+  local n = p.length - TRAILER
+  p.sealed, p.length, p.bytes = true, n, bytes:sub(1, n)
+  if #bytes < n + TRAILER then return end
+  local trailer = bytes:sub(n + 1)
+  p.tag = hexadecimal(trailer:sub(SESSION_AT + 1, EPOCH_AT))
+  p.error, p.kind, p.offset = trailer_error(trailer, type_name)
+  if p.error then p.offset = n + p.offset end
+end
+
+-- parse gives a telegram as a table: the type's row of TYPES, the values by the field's name, and the error. Who knows no mode
+-- can tell a sealed telegram by its length alone.
+local function parse(bytes, length, tcp)
   local p = { bytes = bytes, length = length, values = {} }
-  p.error, p.kind, p.offset = find_error(bytes, length)
-  p.type = TYPES[bytes:sub(TYPE_AT + 1, TYPE_AT + TYPE.length)]
-  p.cut = not p.error and #bytes < length
+  local type_name = bytes:sub(TYPE_AT + 1, TYPE_AT + TYPE.length)
+  p.type = TYPES[type_name]
+  p.cut = #bytes < length
+  if not tcp and SEALED[type_name] and length == p.type.length + TRAILER then parse_trailer(p, bytes, type_name) end
+  if not p.error then p.error, p.kind, p.offset = find_error(p.bytes, p.length) end
+  p.cut = p.cut and not p.error
   local at = 0
   for _, field in ipairs((p.type or UNKNOWN).fields) do
     local value = bytes:sub(at + 1, at + field.length)
@@ -230,6 +278,7 @@ function renraku.init()
     orders = {},    -- the last LAUNCH of a connection, without its XR
     unknown = {},   -- every LAUNCH of two addresses without an XR
     results = {},   -- the last XR of two addresses since the last LAUNCH
+    sealed = {},    -- every sealed inquiry, by its session and sequence as well
     untaken = {},   -- the last XR of a connection, without TAKEN
     lost = {},      -- directions of a connection in which nobody knows where the next telegram begins
   }
@@ -284,9 +333,22 @@ function follow.SQ(r, p, here, _, tcp)
   end
   table.insert(open, r)
   state.inquiries[here] = open
+  if p.tag then state.sealed[key(here, p.tag)] = r end
+end
+
+-- A sealed response has the numbers of its inquiry, which is one of the round; each is answered once.
+local function follow_sealed(r, p, here)
+  local asked = state.sealed[key(here, p.tag)]
+  if not asked or asked.response_in then
+    r.unasked = true
+    return
+  end
+  answers(r, asked)
+  state.inquiries[here] = nil
 end
 
 function follow.SR(r, p, here)
+  if p.tag then return follow_sealed(r, p, here) end
   local open = state.inquiries[here] or {}
   while open[1] and is_over(open[1], r) do table.remove(open, 1) end
   if not open[1] or p.control == "RUNNING" and open[1].control == "END" then
@@ -363,7 +425,7 @@ local function summary(p)
   if v.process then table.insert(words, v.process) end
   if v.application then table.insert(words, or_dash(v.application)) end
   if v.text and v.text ~= "" then table.insert(words, '"' .. v.text .. '"') end
-  return table.concat(words, " ") .. (p.cut and ", cut" or "")
+  return table.concat(words, " ") .. (p.sealed and ", sealed" or "") .. (p.cut and ", cut" or "")
 end
 
 local function remarks(r)
@@ -391,6 +453,20 @@ local function add_control(item, range, p)
   end
 end
 
+-- add_trailer adds those of its fields that are here.
+local function add_trailer(root, tvb, at, items)
+  local here = math.min(TRAILER, tvb:captured_len() - at)
+  if here <= 0 then return end
+  local root = root:add(f.trailer, tvb:range(at, here))
+  root:append_text(", MAC not checked")
+  for _, field in ipairs(TRAILER_FIELDS) do
+    here = here - field.length
+    if here < 0 then return end
+    items[field.name] = root:add(f[field.name], tvb:range(at, field.length))
+    at = at + field.length
+  end
+end
+
 local function add_fields(root, tvb, offset, p)
   local items, at = {}, 0
   for _, field in ipairs((p.type or UNKNOWN).fields) do
@@ -403,6 +479,7 @@ local function add_fields(root, tvb, offset, p)
     if field == TYPE and p.type then item:append_text(", " .. p.type.title) end
     at = at + field.length
   end
+  if p.sealed then add_trailer(root, tvb, offset + at, items) end
   if at < #p.bytes then root:add(f.rest, tvb:range(offset + at, #p.bytes - at)) end
   return items
 end
@@ -437,7 +514,7 @@ local function add_telegram(tvb, offset, length, pinfo, tree)
   local captured = math.min(length, tvb:captured_len() - offset)
   if captured <= 0 then return end
   local range, tcp = tvb:range(offset, captured), pinfo.port_type == PT_TCP
-  local p = parse(range:raw(), length)
+  local p = parse(range:raw(), length, tcp)
   local root = tree:add(renraku, range)
   root:append_text(", " .. summary(p))
   local items = add_fields(root, tvb, offset, p)

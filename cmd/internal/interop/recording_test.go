@@ -4,6 +4,9 @@ package interop
 
 import (
 	"bytes"
+	"crypto/hkdf"
+	"crypto/hmac"
+	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
 	"net"
@@ -183,6 +186,37 @@ func wireXQ(host string, control uint16, process string) string {
 
 func wireXR(host string, control uint16, process, status, text string) string {
 	return wireHeader(host, "XR", control) + padded(process, 16) + padded(status, 24) + padded(text, 104)
+}
+
+// wireTrailer is the numbers of a trailer. The direction is that of the telegram's type.
+type wireTrailer struct {
+	keyID                    uint16
+	session, sequence, epoch uint64
+}
+
+// wireSealed is a telegram with its trailer, by the tables of section 12, with the keys of app01 that come from the master key of the
+// example there, whatever the key ID.
+func wireSealed(telegram string, t wireTrailer) string {
+	direction := byte(0)
+	if telegram[65] == 'R' {
+		direction = 1
+	}
+	trailer := append([]byte("HBA1\x01"), direction)
+	trailer = binary.BigEndian.AppendUint16(trailer, t.keyID)
+	for _, number := range []uint64{t.session, t.sequence, t.epoch} {
+		trailer = binary.BigEndian.AppendUint64(trailer, number)
+	}
+	master := make([]byte, 32)
+	for i := range master {
+		master[i] = byte(i)
+	}
+	key, err := hkdf.Key(sha256.New, master, nil, "hb1"+string([]byte{direction})+padded("mgr01", 64)+padded("app01", 64), 32)
+	if err != nil {
+		panic(err)
+	}
+	mac := hmac.New(sha256.New, key)
+	fmt.Fprintf(mac, "hb1%s%s%s", []byte{direction, 0, byte(len(telegram))}, telegram, trailer)
+	return telegram + string(trailer) + string(mac.Sum(nil)[:16])
 }
 
 // controlBits is the table of section 3.

@@ -27,6 +27,7 @@ var sessions = map[string]func(testing.TB) *recording{
 	"execution-control": executionControlSession,
 	"delivery":          deliverySession,
 	"bad":               badSession,
+	"sealed":            sealedSession,
 }
 
 func statusControlSession(t testing.TB) *recording {
@@ -175,5 +176,52 @@ func badSession(t testing.TB) *recording {
 	c.send(ms, there, wireXQ("app01", taken, "NIGHTBATCH")+wireXQ("app01", taken, "NIGHTBATCH"), 10)
 	c.send(ms, back, strings.Replace(wireXR("app01", ended, "NIGHTBATCH", "", ""), "XR", "xr", 1), 100)
 	c.reset(ms, there)
+	return r
+}
+
+func sealedSession(t testing.TB) *recording {
+	const session, term, start9 = 0x8f3c52a17be0649d, 5, 9
+	r := newRecording(t)
+	manager, app01 := manager4+ourPort, slave4+ourPort
+	inquiry := func(after time.Duration, control uint16, sequence uint64) string {
+		b := wireSealed(wireSQ("app01", control), wireTrailer{1, session, sequence, term})
+		r.udp(after, manager, app01, b)
+		return b
+	}
+	answer := func(after time.Duration, control uint16, sequence uint64) string {
+		b := wireSealed(wireSR("app01", control, "ONLINE", ""), wireTrailer{1, session, sequence, start9})
+		r.udp(after, app01, manager, b)
+		return b
+	}
+	hint := func(after time.Duration, control uint16, sequence uint64) {
+		r.udp(after, app01, manager, wireSealed(wireSR("app01", control, "ONLINE", ""), wireTrailer{1, 0, sequence, start9}))
+	}
+	// The example of the specification. Then the slave starts, says so, and is asked at once.
+	r.udp(0, manager, app01, wireSealed(wireSQ("app01", start), wireTrailer{1, session, 1, term}))
+	hint(3*ms, running, 1)
+	inquiry(ms, start, 2)
+	answer(ms, running, 2)
+	// The answer to the first attempt comes after the second attempt, and the other one too: each has the numbers of its own.
+	inquiry(9000*ms, check, 3)
+	inquiry(1000*ms, check, 4)
+	late := answer(ms, running, 3)
+	answer(ms, running, 4)
+	// Somebody plays one of them again, without an inquiry and with one; he knows no key, and changes what he sends.
+	r.udp(1000*ms, app01, manager, late)
+	inquiry(8000*ms, check, 5)
+	r.udp(ms, app01, manager, late)
+	r.udp(ms, app01, manager, late[:196]+"HBA2"+late[200:])
+	r.udp(ms, app01, manager, late[:200]+"\x02"+late[201:])
+	r.udp(ms, app01, manager, late[:201]+"\x81"+late[202:])
+	r.udp(ms, app01, manager, late[:201]+"\x00"+late[202:])
+	r.udp(ms, app01, manager, late[:195]+"\n"+late[196:])
+	r.udp(ms, app01, manager, late[:243])
+	answer(ms, running, 5)
+	// Another key, from the next round on. The slave shuts down, says so, and stays for the inquiry.
+	r.udp(9000*ms, manager, app01, wireSealed(wireSQ("app01", check), wireTrailer{2, session, 6, term}))
+	r.udp(ms, app01, manager, wireSealed(wireSR("app01", running, "ONLINE", ""), wireTrailer{2, session, 6, start9}))
+	hint(2000*ms, stopped, 2)
+	inquiry(ms, check, 7)
+	answer(ms, stopped, 7)
 	return r
 }

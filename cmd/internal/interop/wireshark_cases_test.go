@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/gopacket/gopacket"
 	"github.com/gopacket/gopacket/layers"
@@ -104,21 +103,28 @@ func TestOrdersAndResultsByUDPAreShownAndAnswerNothing(t *testing.T) {
 	}
 }
 
-// What the capture has not is no error of the sender; what it has is shown, and checked.
-func TestOfATelegramThatTheCaptureCutsIsShownWhatIsThere(t *testing.T) {
-	const snap = 14 + 20 + 8 + 92
-	r := newRecording(t)
-	good := r.packet(slave4+ourPort, manager4+ourPort, &layers.UDP{}, wireSR("app01", running, "ONLINE", "text"))
-	bad := r.packet(slave4+ourPort, manager4+ourPort, &layers.UDP{}, wireSR("app01", running, "ON LINE", "text"))
+// savedCut writes a recording of which the capture has only the first bytes of each packet.
+func savedCut(t *testing.T, r *recording, snap int) string {
+	t.Helper()
 	var file bytes.Buffer
 	w := pcapgo.NewWriter(&file)
-	require.NoError(t, w.WriteFileHeader(snap, layers.LinkTypeEthernet))
-	for _, packet := range [][]byte{good, bad} {
-		info := gopacket.CaptureInfo{Timestamp: time.Unix(1, 0), CaptureLength: snap, Length: len(packet)}
+	require.NoError(t, w.WriteFileHeader(uint32(snap), layers.LinkTypeEthernet))
+	for i, packet := range r.packets {
+		info := gopacket.CaptureInfo{Timestamp: r.times[i], CaptureLength: snap, Length: len(packet)}
 		require.NoError(t, w.WritePacket(info, packet[:snap]))
 	}
 	capture := filepath.Join(t.TempDir(), "cut.pcap")
 	require.NoError(t, os.WriteFile(capture, file.Bytes(), 0o644))
+	return capture
+}
+
+// What the capture has not is no error of the sender; what it has is shown, and checked.
+func TestOfATelegramThatTheCaptureCutsIsShownWhatIsThere(t *testing.T) {
+	const snap = 14 + 20 + 8 + 92
+	r := newRecording(t)
+	r.udp(0, slave4+ourPort, manager4+ourPort, wireSR("app01", running, "ONLINE", "text"))
+	r.udp(0, slave4+ourPort, manager4+ourPort, wireSR("app01", running, "ON LINE", "text"))
+	capture := savedCut(t, r, snap)
 	frames := dissect(t, capture)
 	require.Len(t, frames, 2)
 	require.Len(t, frames[0], 1)

@@ -16,7 +16,8 @@ import (
 
 // Telegrams are compared as lines: the bytes it has, and then the fields below as renraku decode prints them, or the field,
 // the kind and the offset of the error.
-var comparedFields = []string{"type", "control", "host", "process", "application", "text"}
+var comparedFields = []string{"type", "control", "host", "process", "application", "text",
+	"magic", "algorithm", "flags", "key_id", "session", "sequence", "epoch", "mac"}
 
 // dissectedLines is the telegrams of a capture as the dissector shows them. What it skips is none.
 func dissectedLines(t *testing.T, capture string) []string {
@@ -33,10 +34,22 @@ func dissectedLines(t *testing.T, capture string) []string {
 					values[name] = asDecodePrints(name, field.shown())
 				}
 			}
+			if trailer, ok := dissected.field("renraku.trailer"); ok {
+				addTrailer(values, trailer)
+			}
 			lines = append(lines, comparedLine(dissected.Size, values, luaError(t, dissected)))
 		}
 	}
 	return lines
+}
+
+// addTrailer adds what a trailer has, as the dissector shows it.
+func addTrailer(values map[string]string, trailer item) {
+	for _, name := range comparedFields {
+		if field, ok := trailer.field("renraku.trailer." + name); ok {
+			values[name] = strings.ReplaceAll(field.shown(), ":", "")
+		}
+	}
 }
 
 // asDecodePrints is a field's value as the command prints it.
@@ -67,10 +80,13 @@ var (
 	decodedFields = map[string]string{
 		"host name": "host", "telegram type": "type", "control code": "control", "process ID": "process",
 		"application execution status": "application", "text": "text", "length": "length",
+		"magic": "magic", "algorithm": "algorithm", "flags": "flags", "key ID": "key_id", "session": "session", "sequence": "sequence",
+		"epoch": "epoch", "MAC": "mac",
 	}
-	decodedHead  = regexp.MustCompile(`^#\d+ (?:[SX][QR] .*|bad telegram), (\d+) bytes?$`)
-	decodedField = regexp.MustCompile(`^ *\d+ +\d+  (.*) \(\d+\) +(.*)$`)
-	decodedError = regexp.MustCompile(`^  (?:[SX][QR]: )?([a-zID ]+): offset (\d+): (.*)$`)
+	decodedHead    = regexp.MustCompile(`^#\d+ (?:[SX][QR] .*|bad telegram), (\d+) bytes?$`)
+	decodedField   = regexp.MustCompile(`^ *\d+ +\d+  (.*) \(\d+\) +(.*)$`)
+	decodedTrailer = regexp.MustCompile(`^ *\d+ +\d+  (magic|algorithm|flags|key ID|session|sequence|epoch|MAC) +(\S+)`)
+	decodedError   = regexp.MustCompile(`^  (?:[SX][QR]: )?([a-zID ]+): offset (\d+): (.*)$`)
 )
 
 // decodedLines is the telegrams of a capture as the command prints them.
@@ -98,8 +114,10 @@ func decodedLine(t *testing.T, block string) (string, bool) {
 			length = numberIn(t, m[1])
 		} else if m := decodedField.FindStringSubmatch(line); m != nil {
 			values[decodedFields[m[1]]] = m[2]
+		} else if m := decodedTrailer.FindStringSubmatch(line); m != nil {
+			values[decodedFields[m[1]]] = m[2]
 		} else if m := decodedError.FindStringSubmatch(line); m != nil {
-			wrong = &telegramError{decodedFields[m[1]], kindOf(t, m[3]), numberIn(t, m[2])}
+			wrong = &telegramError{decodedFields[m[1]], kindOf(t, m[1], m[3]), numberIn(t, m[2])}
 		}
 	}
 	if length < 0 {
@@ -108,6 +126,9 @@ func decodedLine(t *testing.T, block string) (string, bool) {
 	// The dissector shows the number alone; its name is the bit that is set, which the vectors' own test compares.
 	hexadecimal, _, _ := strings.Cut(values["control"], " ")
 	values["control"] = strings.ToLower(hexadecimal)
+	if values["session"] == "0" { // which it calls unasked
+		values["session"] = "0x" + strings.Repeat("0", 16)
+	}
 	return comparedLine(length, values, wrong), true
 }
 
@@ -118,9 +139,15 @@ func numberIn(t *testing.T, digits string) int {
 	return n
 }
 
-// kindOf is the word of section 4 for an error's sentence.
-func kindOf(t *testing.T, sentence string) string {
+// kindOf is the word of section 4, or of 12.3, for an error's sentence.
+func kindOf(t *testing.T, field, sentence string) string {
 	t.Helper()
+	switch {
+	case strings.HasSuffix(sentence, ", is right"):
+		return "direction"
+	case strings.HasSuffix(sentence, " is right"):
+		return field
+	}
 	for kind, word := range kindWords {
 		if strings.HasPrefix(sentence, kind.Error()) {
 			return word

@@ -92,8 +92,11 @@ func telegramVectors(t testing.TB) []vectors.Vector {
 		}
 	}
 	require.Positive(t, wrongType)
-	return all
+	return slices.DeleteFunc(all, asLongAsSealed)
 }
+
+// asLongAsSealed are vectors of a wrong length that a reader takes for sealed telegrams; they are read with those.
+func asLongAsSealed(v vectors.Vector) bool { return sealedLength(v.Bytes) }
 
 func withoutDirection(t testing.TB, v vectors.Vector) vectors.Vector {
 	t.Helper()
