@@ -17,12 +17,13 @@ const vectors = require('./vectors.js');
 const fields = {
   hostName: 'host', telegramType: 'type', controlCode: 'control', processId: 'process', applicationStatus: 'application',
   text: 'text', trailer: 'length', operatingStatus: 'operating', since: 'since', filler: 'filler', endOfRecord: 'end', time: 'time',
-  trigger: 'trigger', outcome: 'outcome',
+  trigger: 'trigger', outcome: 'outcome', magic: 'magic', algorithm: 'algorithm', flags: 'flags',
 };
 
-// Which vectors each description reads: one telegram, or a file of one record.
+// Which vectors each description reads: one telegram, sealed or not, or a file of one record.
 const files = {
   renraku_telegram: ['SQ.txt', 'SR.txt', 'XQ.txt', 'XR.txt', 'any.txt'],
+  renraku_sealed: ['sealed.txt'],
   renraku_contact: ['contact.txt'],
   renraku_history: ['history.txt'],
 };
@@ -31,6 +32,7 @@ const files = {
 const values = {
   renraku_telegram: (read, classes) => [telegram(read, classes)],
   renraku_stream: (read, classes) => read.entries.map((entry) => telegram(entry.telegram, classes)),
+  renraku_sealed: (read, classes) => [{ ...telegram(read.telegram, classes), ...trailer(read.trailer) }],
   renraku_contact: (read) => read.records.map(contact),
   renraku_history: (read) => read.records.map(history),
 };
@@ -47,6 +49,12 @@ function telegram({ hostName, telegramType, body }, { RenrakuTelegram }) {
     value.text = body.additionalMessage.text.value;
   }
   return value;
+}
+
+// trailer has its numbers as JavaScript has them: rounded above 2^53.
+function trailer({ keyId, session, sequence, epoch }) {
+  const written = (number) => String(BigInt(number));
+  return { 'key-id': written(keyId), session: written(session), sequence: written(sequence), epoch: written(epoch) };
 }
 
 // written is a time as it is written, with which its numbers have to agree.
@@ -73,7 +81,7 @@ function check(description, id, bytes, taken) {
   const { read, error } = description.read(bytes);
   if (error) {
     const way = description.failure(bytes);
-    const { name } = way.find((part) => fields[part.name]) ?? way[0];
+    const { name } = [...way].reverse().find((part) => fields[part.name]) ?? way[0];
     const { at } = way.find((part) => part.name === 'characters') ?? way.at(-1);
     return { error: { field: fields[name] ?? name, at, is: error.name } };
   }

@@ -13,6 +13,7 @@ const repository = path.join(__dirname, '..', '..');
 const directories = {
   renraku_telegram: 'telegram/kaitai',
   renraku_stream: 'telegram/kaitai',
+  renraku_sealed: 'telegram/kaitai',
   renraku_contact: 'contactfile/kaitai',
   renraku_history: 'contactfile/kaitai',
 };

@@ -7,7 +7,9 @@ const path = require('path');
 const directory = path.join(__dirname, '..', 'vectors');
 
 // Headers whose text stands without quotes.
-const plain = ['name', 'of', 'taken', 'expect', 'field', 'kind', 'offset', 'control'];
+const plain = [
+  'name', 'of', 'taken', 'expect', 'field', 'kind', 'offset', 'control', 'key', 'key-id', 'session', 'sequence', 'epoch', 'master', 'direction',
+];
 
 // read gives the vectors of some files, such as 'SQ.txt': headers by their names, and the bytes.
 function read(...files) {
