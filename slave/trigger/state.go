@@ -42,11 +42,13 @@ func (f *stateFile) load() (last minute, ok bool, err error) {
 		return 0, false, fmt.Errorf("read the last minute that was handled: %w", err)
 	}
 	t, err := time.Parse(stateLayout+"\n", string(b))
-	if err != nil {
+	if err != nil || string(stateLine(minuteOf(t))) != string(b) { // Parse takes an hour of one digit
 		return 0, false, fmt.Errorf("read the last minute that was handled: %s has %q, want a line such as 2026-11-22T10:43:00Z", f.path, b)
 	}
 	return minuteOf(t), true, nil
 }
+
+func stateLine(last minute) []byte { return []byte(last.time().Format(stateLayout) + "\n") }
 
 // store keeps the minute, on disk when it returns.
 func (f *stateFile) store(last minute) error {
@@ -58,7 +60,7 @@ func (f *stateFile) store(last minute) error {
 		return fmt.Errorf("keep the last minute that was handled: %w", err)
 	}
 	defer file.Close()
-	if _, err := file.WriteAt([]byte(last.time().Format(stateLayout)+"\n"), 0); err != nil {
+	if _, err := file.WriteAt(stateLine(last), 0); err != nil {
 		return fmt.Errorf("keep the last minute that was handled: %w", err)
 	}
 	// A file that was longer was no state of ours.
