@@ -2,6 +2,8 @@ package telegram
 
 import (
 	"bytes"
+	"errors"
+	"io"
 	"testing"
 )
 
@@ -64,6 +66,10 @@ func FuzzReader(f *testing.F) {
 		for {
 			value, err := r.Read()
 			if err != nil {
+				var field *FieldError
+				if !errors.As(err, &field) && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+					t.Fatalf("the end of %q is neither an end nor a fault of a field: %v", b, err)
+				}
 				break
 			}
 			if again, err = value.Append(again); err != nil {
