@@ -56,7 +56,9 @@ type lossyControl struct {
 	there, back                  *slavetest.Line
 	address                      netip.Addr
 	status                       telegram.Status
-	polls, unanswered, inquiries int // polls with all retries: of slaves that were not found STOPPED; all attempts
+	set                          time.Duration // of the wall clock; the monotonic one goes on
+	deaf                         telegram.Host // does not hear its inquiries
+	polls, unanswered, inquiries int           // polls with all retries: of slaves that were not found STOPPED; all attempts
 }
 
 func newLossyControl(t *testing.T, n int, data Slave, loss float64, seed uint64) *lossyControl {
@@ -84,7 +86,8 @@ func newLossyControl(t *testing.T, n int, data Slave, loss float64, seed uint64)
 // step goes to the next time at which a monitor is due, and does all that is due then.
 func (l *lossyControl) step() {
 	l.out.Reset()
-	next, more := l.control.expire(l.now, l.now, l.out)
+	now := stepped(l.t, l.now, l.set)
+	next, more := l.control.expire(now, now, l.out)
 	l.control.events.deliver()
 	for i := range l.out.Len() {
 		b, _ := l.out.At(i)
@@ -104,7 +107,9 @@ func (l *lossyControl) inquire(inquiry []byte) {
 	}
 	for _, c := range l.there.Carry(inquiry) {
 		l.must(q.Decode(c.Bytes))
-		l.answer(q.Host)
+		if q.Host != l.deaf {
+			l.answer(q.Host)
+		}
 	}
 }
 
@@ -113,7 +118,7 @@ func (l *lossyControl) answer(h telegram.Host) {
 	b, err := r.Append(l.answers[:0])
 	l.must(err)
 	for _, c := range l.back.Carry(b) {
-		if drop := l.control.takeOne(l.now, c.Bytes, l.address, &r); drop != slave.NoDrop {
+		if drop := l.control.takeOne(stepped(l.t, l.now, l.set), c.Bytes, l.address, &r); drop != slave.NoDrop {
 			l.t.Fatalf("dropped: %v", drop)
 		}
 		l.control.events.deliver()

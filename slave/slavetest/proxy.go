@@ -41,6 +41,7 @@ type Proxy struct {
 
 	mu      sync.Mutex
 	streams Streams
+	next    *fate                           // of the next connection; nil: it is drawn
 	clients map[netip.AddrPort]*net.UDPConn // to the server, one for each client
 	open    map[net.Conn]bool
 	closed  bool
@@ -126,6 +127,18 @@ func (p *Proxy) resetOpen() {
 	for conn := range p.open {
 		reset(conn)
 	}
+}
+
+// ResetNext has the next connection reset after exactly n bytes, both directions together, whatever else is drawn.
+func (p *Proxy) ResetNext(n int) { p.doom(&fate{resets, n}) }
+
+// HalfOpenNext has the next connection carry n bytes and then nothing any more.
+func (p *Proxy) HalfOpenNext(n int) { p.doom(&fate{halfOpens, n}) }
+
+func (p *Proxy) doom(next *fate) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.next = next
 }
 
 // Counts is what the proxy has done to connections so far.
@@ -279,14 +292,19 @@ func (p *Proxy) forget(conns ...net.Conn) {
 
 // stream is one connection and what is to become of it.
 type stream struct {
+	fate
 	ends  [2]net.Conn
 	split bool
-	fault fault
 	comes func() // counts the fault
 
-	mu   sync.Mutex
-	left int // bytes until the fault
+	mu   sync.Mutex // over left
 	once sync.Once
+}
+
+// fate is what becomes of a connection.
+type fate struct {
+	fault fault
+	left  int // bytes until the fault
 }
 
 type fault int
@@ -309,14 +327,19 @@ func (p *Proxy) draw(a, b net.Conn) *stream {
 	defer p.mu.Unlock()
 	const parts = 1 << 20
 	share := func() float64 { return float64(p.faults.Draw(parts)) / parts }
-	s := &stream{ends: [2]net.Conn{a, b}, left: p.faults.Draw(p.streams.Within + 1)}
+	s := &stream{ends: [2]net.Conn{a, b}, fate: fate{left: p.faults.Draw(p.streams.Within + 1)}}
 	switch drawn := share(); {
 	case drawn < p.streams.Reset:
-		s.fault, s.comes = resets, func() { p.count(&p.counts.Reset) }
+		s.fault = resets
 	case drawn < p.streams.Reset+p.streams.HalfOpen:
-		s.fault, s.comes = halfOpens, func() { p.count(&p.counts.HalfOpen) }
+		s.fault = halfOpens
 	}
 	s.split = share() < p.streams.Split
+	if p.next != nil {
+		s.fate, p.next = *p.next, nil
+	}
+	counts := map[fault]*int{resets: &p.counts.Reset, halfOpens: &p.counts.HalfOpen}
+	s.comes = func() { p.count(counts[s.fault]) }
 	return s
 }
 

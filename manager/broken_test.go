@@ -1,0 +1,146 @@
+package manager
+
+import (
+	"bytes"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"renraku/slave"
+	"renraku/slave/slavetest"
+	"renraku/telegram"
+)
+
+// The bytes of an order with its response and its receipt, in their order on the connection.
+const (
+	afterOrder    = telegram.ExecutionOrderLength
+	afterResponse = afterOrder + telegram.ExecutionResponseLength
+	afterReceipt  = afterResponse + telegram.ExecutionOrderLength
+)
+
+// runsOf is how many runs there are of an order whose connection broke after so many bytes.
+func runsOf(broken int) int {
+	if broken < afterOrder {
+		return 0
+	}
+	return 1
+}
+
+// requireTold holds what the operator is told against the byte after which the order's connection broke.
+func requireTold(t *testing.T, broken int, told slave.Result) {
+	t.Helper()
+	want := []slave.Outcome{slave.Unknown}
+	switch {
+	case broken >= afterResponse:
+		want = []slave.Outcome{slave.Launched}
+	case broken >= afterOrder:
+		want = append(want, slave.Launched) // where the slave's own delivery is faster than the end of the connection
+	}
+	require.Contains(t, want, told.Outcome, "%v, broken after %d bytes: %s", told.Host, broken, told.Text)
+}
+
+// awaitRuns waits until slave i has run so often, and the manager has said of every result that it has it; and compares what both
+// have.
+func (f *badFleet) awaitRuns(t *testing.T, i, runs int) {
+	t.Helper()
+	h := f.hosts[i]
+	want := fmt.Sprintf("TAKEN %025d\n%s", runs, strings.Repeat("+", runs))
+	require.Eventually(t, func() bool {
+		b, err := os.ReadFile(filepath.Join(f.dirs[i], "runs", "taken.dat"))
+		return err == nil && (string(b) == want || runs == 0 && len(b) == 0)
+	}, patience, time.Millisecond, "%v: %d results taken", h, runs)
+	marks := 0
+	if b, err := os.ReadFile(filepath.Join(f.runs, h.String())); err == nil {
+		marks = bytes.Count(b, []byte("\n"))
+	}
+	require.Equal(t, runs, marks, "%v: runs", h)
+	ofSlave := results(t, f.dirs[i], h)
+	require.Len(t, ofSlave, runs)
+	require.Equal(t, ofSlave, results(t, f.dir, h), "%v: at the slave, and at the manager", h)
+}
+
+// each is a test of its own for each slave, all at the same time.
+func (f *badFleet) each(t *testing.T, test func(t *testing.T, i int, h telegram.Host)) {
+	t.Run("slaves", func(t *testing.T) {
+		for i, h := range f.hosts {
+			t.Run(h.String(), func(t *testing.T) {
+				t.Parallel()
+				test(t, i, h)
+			})
+		}
+	})
+}
+
+// Whichever byte of an order, its response or its receipt is the last before RST: the process has run once where the order was whole
+// and else not at all, the operator is told what is true, and the result stands in both histories, once.
+func TestAnOrderResetAtAnyByteRunsOnceAtMostAndLosesNoResult(t *testing.T) {
+	t.Parallel()
+	const slaves = 4
+	f := newBadFleet(t, slaves, 1, slavetest.Impairment{}, slavetest.Streams{})
+	f.awaitAll()
+	f.each(t, func(t *testing.T, i int, h telegram.Host) {
+		runs := 0
+		for n := i; n <= afterReceipt; n += slaves {
+			f.slaves[i].ResetNext(n)
+			requireTold(t, n, f.order(h))
+			runs += runsOf(n)
+			f.awaitRuns(t, i, runs)
+		}
+	})
+	resets := 0
+	for _, p := range f.slaves {
+		resets += p.Counts().Reset
+	}
+	assert.Equal(t, afterReceipt+1, resets)
+}
+
+// A peer that vanishes says nothing: each side gives the other up by itself, and the result comes all the same.
+func TestAnOrderWhosePeerVanishesIsGivenUpAndItsResultComes(t *testing.T) {
+	t.Parallel()
+	cuts := []int{0, afterOrder - 1, afterOrder, afterOrder + 100, afterResponse - 1, afterResponse, afterReceipt - 1}
+	f := newBadFleet(t, len(cuts), 1, slavetest.Impairment{}, slavetest.Streams{})
+	f.awaitAll()
+	f.each(t, func(t *testing.T, i int, h telegram.Host) {
+		f.slaves[i].HalfOpenNext(cuts[i])
+		told := f.order(h)
+		if cuts[i] < afterResponse {
+			assert.Contains(t, told.Text, timeIsOver)
+		}
+		requireTold(t, cuts[i], told)
+		f.awaitRuns(t, i, runsOf(cuts[i]))
+		assert.Equal(t, slave.Launched, f.order(h).Outcome, "the next order is as any other")
+	})
+	for _, p := range f.slaves {
+		assert.Equal(t, 1, p.Counts().HalfOpen)
+	}
+}
+
+// reset ends a connection with RST.
+func reset(conn net.Conn) {
+	conn.(*net.TCPConn).SetLinger(0)
+	conn.Close()
+}
+
+// A slave that delivers a result knows only of a whole receipt. What was reset before comes again, and is one record.
+func TestADeliveryResetAtAnyByteIsOneRecord(t *testing.T) {
+	o := responseOffice(t)
+	for n := range afterReceipt - afterOrder + 1 {
+		text := fmt.Sprintf("result %d", n)
+		x := responseBytes("app01", launchedBit, "ONLINE", "ONLINE", text)
+		conn := o.dial(app01)
+		conn.Write([]byte(x[:min(n, len(x))]))
+		receive(conn, max(n-len(x), 0))
+		reset(conn)
+		require.Equal(t, takenBytes("app01", "ONLINE"), deliver(t, o, app01, x), "after %d bytes", n)
+		history := o.history()
+		require.Len(t, history, n+1, "after %d bytes", n)
+		require.Equal(t, "app01 ONLINE ORDER LAUNCHED ONLINE: "+text, history[n])
+	}
+}
