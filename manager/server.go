@@ -141,7 +141,7 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	s.own.Recover() // before Begin: without monitoring, nothing is ordered
 	services := []func(context.Context) error{
-		s.status.Serve, s.serveResponses, s.targets.keepDeadlines, s.status.keepResolved, s.reportDrops}
+		s.status.Serve, s.serveResponses, s.targets.keepDeadlines, s.status.keepResolved, s.keepFile, s.reportDrops}
 	switch err := s.status.Begin(); {
 	case err == nil:
 	case slave.MayPass(err):
@@ -174,6 +174,11 @@ func (s *Server) beginWhenPossible(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// keepFile looks after the contact file's place.
+func (s *Server) keepFile(ctx context.Context) error {
+	return slave.KeepFile(ctx, func() { s.status.written.say(s.cfg.Host, s.status.keepFile()) })
 }
 
 func (s *Server) reportDrops(ctx context.Context) error {

@@ -103,6 +103,17 @@ func (s *StatusControl) Begin() error {
 	return nil
 }
 
+// keepFile creates the contact file again where somebody has removed or replaced it: no reader would find what is written then.
+func (s *StatusControl) keepFile() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.monitoring || s.file.InPlace() {
+		return nil
+	}
+	s.log.Warn("contact file created again: somebody has removed or replaced it")
+	return s.create(time.Now())
+}
+
 // greet has the monitors of some slaves start (15–17): all of them, or those that appear.
 func (s *StatusControl) greet(now time.Time, monitors []*monitor) {
 	for i, m := range monitors {

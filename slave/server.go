@@ -99,13 +99,26 @@ func (s *Server) Run(ctx context.Context) error {
 	if s.cfg.Begun != nil {
 		s.cfg.Begun()
 	}
-	return Serve(ctx, s.shutDown, s.endpoint.servePackets, s.endpoint.serveOrders, s.delivery.run, s.execution.Serve, s.keepManagerResolved, s.reportDrops)
+	return Serve(ctx, s.shutDown, s.endpoint.servePackets, s.endpoint.serveOrders, s.delivery.run, s.execution.Serve, s.keepManagerResolved, s.keepFile, s.reportDrops)
 }
 
 // MayPass says whether the disk may take at another time what it does not take now.
 func MayPass(err error) bool {
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EIO)
 }
+
+// fileLook is the time between two looks at whether the contact file is in its place.
+const fileLook = time.Second
+
+// KeepFile has look look after the contact file now and again, until ctx ends.
+func KeepFile(ctx context.Context, look func()) error {
+	for pause(ctx, fileLook) {
+		look()
+	}
+	return nil
+}
+
+func (s *Server) keepFile(ctx context.Context) error { return KeepFile(ctx, s.status.keepFile) }
 
 func (s *Server) reportDrops(ctx context.Context) error {
 	s.drops.Report(ctx, s.cfg.Log)

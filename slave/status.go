@@ -52,6 +52,17 @@ func (s *StatusControl) Begin() error {
 	return s.begin()
 }
 
+// keepFile creates the contact file again where somebody has removed or replaced it: no reader would find what is written then.
+func (s *StatusControl) keepFile() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.phase != monitoring || !s.own.Monitored() || s.file.InPlace() {
+		return
+	}
+	s.log.Warn("contact file created again: somebody has removed or replaced it", "host", s.host.String())
+	s.sayBroken(s.begin())
+}
+
 // End ends monitoring on the operator's end command (34–36) or at shutdown: the contact file is cleared, and every inquiry
 // is answered with STOPPED, and why, until Begin.
 func (s *StatusControl) End(why string) error {
