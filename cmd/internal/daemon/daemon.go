@@ -16,6 +16,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"renraku/cmd/internal/control"
 	"renraku/cmd/internal/definition"
 	"renraku/contactfile"
@@ -62,6 +64,7 @@ type Daemon struct {
 
 	security *credentials.Security // nil: plain
 
+	lock     *os.File // of the directory
 	file     *contactfile.File
 	records  *slave.Records
 	packets  slave.PacketConn
@@ -95,7 +98,8 @@ func Open(o Options) (*Daemon, error) {
 		running: make(chan struct{})}
 	d.current.Store(o.Definition)
 	d.commands, d.stop = context.WithCancel(context.Background())
-	if d.file, err = openContactFile(filepath.Join(o.Dir, ContactFile)); err != nil {
+	if err := d.take(o.Dir); err != nil {
+		d.close()
 		return nil, err
 	}
 	if d.records, err = slave.OpenRecords(o.Dir, o.Log); err != nil {
@@ -119,15 +123,36 @@ func (d *Daemon) sayUnprivileged(def *definition.Definition) {
 	}
 }
 
-// openContactFile takes the lock of the directory. A daemon that was killed while it started a process leaves a copy of the lock
-// for the milliseconds until that process has begun.
-func openContactFile(path string) (*contactfile.File, error) {
+// take takes the directory: its own lock, which nobody can remove from under the daemon, and then that of the contact file, which
+// other programs know. A daemon that was killed while it started a process leaves a copy of a lock for the milliseconds until that
+// process has begun.
+func (d *Daemon) take(dir string) (err error) {
 	for began := time.Now(); ; time.Sleep(lockAgain) {
-		file, err := contactfile.Open(path)
+		if d.lock == nil {
+			d.lock, err = lockDirectory(dir)
+		}
+		if err == nil {
+			d.file, err = contactfile.Open(filepath.Join(dir, ContactFile))
+		}
 		if !errors.Is(err, contactfile.ErrLocked) || time.Since(began) > lockWait {
-			return file, err
+			return err
 		}
 	}
+}
+
+func lockDirectory(path string) (*os.File, error) {
+	dir, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("open the directory: %w", err)
+	}
+	if err := unix.Flock(int(dir.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		dir.Close()
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			err = contactfile.ErrLocked
+		}
+		return nil, fmt.Errorf("lock directory %s: %w", path, err)
+	}
+	return dir, nil
 }
 
 const (
@@ -228,5 +253,10 @@ func (d *Daemon) close() {
 	if d.records != nil {
 		d.records.Close()
 	}
-	d.file.Close()
+	if d.file != nil {
+		d.file.Close()
+	}
+	if d.lock != nil {
+		d.lock.Close()
+	}
 }
