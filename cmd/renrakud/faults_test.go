@@ -1,0 +1,176 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"renraku/cmd/internal/cmdtest"
+)
+
+// Broken machines: what a daemon does while its machine refuses it something, and afterwards.
+
+// limit sets a limit of a process that runs, and gives back what puts it back.
+func limit(t *testing.T, pid, resource int, to uint64) (restore func()) {
+	t.Helper()
+	var before unix.Rlimit
+	require.NoError(t, unix.Prlimit(pid, resource, nil, &before))
+	require.NoError(t, unix.Prlimit(pid, resource, &unix.Rlimit{Cur: to, Max: before.Max}, nil))
+	return func() { unix.Prlimit(pid, resource, &before, nil) } // it may have ended
+}
+
+// ran is how often ONLINE has run on a host.
+func ran(t *testing.T, f *cmdtest.Fleet, host string) int {
+	t.Helper()
+	b, err := os.ReadFile(f.File(host, "ONLINE.runs"))
+	if os.IsNotExist(err) {
+		return 0
+	}
+	require.NoError(t, err)
+	return strings.Count(string(b), "\n")
+}
+
+// rounds waits until the manager has asked and been answered some times more: a record that is wrong would show by then.
+func rounds(t *testing.T, f *cmdtest.Fleet) {
+	t.Helper()
+	const interval = 200 * time.Millisecond // of quickPolls
+	time.Sleep(10 * interval)
+}
+
+func TestAStoppedSlaveIsFoundAndComesBackWithWhatItRan(t *testing.T) {
+	t.Parallel()
+	f := cmdtest.NewFleet(t, quickPolls)
+	release := hold(t, f, first)
+	all := f.StartAll(t)
+	order := orderBehind(t, f, all[first], first)
+	all[first].Signal(t, unix.SIGSTOP)
+	f.AwaitManager(t, atOnce, "mgr01 RUNNING", "app01 STOPPED NOT-STARTED", "app02 RUNNING")
+	release()
+	cmdtest.Until(t, aWhile, "the end of ONLINE", func() bool { return ran(t, f, first) == 1 })
+	assert.False(t, order.Ended(), "its result is not known")
+	all[first].Signal(t, unix.SIGCONT)
+	assert.Equal(t, 0, order.Wait(t), order.Stderr())
+	assert.Contains(t, order.Stdout(), "LAUNCHED")
+	f.AwaitManager(t, aWhile, "mgr01 RUNNING", "app01 RUNNING ONLINE", "app02 RUNNING")
+	assert.Equal(t, 1, ran(t, f, first))
+}
+
+func TestAStoppedManagerCallsNobodySTOPPEDWhenItGoesOn(t *testing.T) {
+	t.Parallel()
+	f := cmdtest.NewFleet(t, quickPolls)
+	release := hold(t, f, first)
+	all := f.StartAll(t)
+	order := orderBehind(t, f, all[first], first)
+	all[manager].Signal(t, unix.SIGSTOP)
+	time.Sleep(3 * time.Second) // fifteen intervals
+	release()
+	awaitHistory(t, f, first, "app01 ONLINE ORDER LAUNCHED ONLINE")
+	all[manager].Signal(t, unix.SIGCONT)
+	assert.Equal(t, 0, order.Wait(t), order.Stderr())
+	assert.Contains(t, order.Stdout(), "LAUNCHED")
+	f.AwaitManager(t, aWhile, "mgr01 RUNNING", "app01 RUNNING ONLINE", "app02 RUNNING")
+	rounds(t, f)
+	assert.NotContains(t, all[manager].Log(), " STOPPED")
+	awaitHistory(t, f, manager, "app01 ONLINE OPERATOR LAUNCHED ONLINE")
+}
+
+// Without a free descriptor nothing is opened: no connection, no process. What is open goes on, and so status control does.
+func TestWithoutDescriptorsStatusGoesOnAndOrdersSayWhy(t *testing.T) {
+	t.Parallel()
+	f := cmdtest.NewFleet(t, quickPolls)
+	all := f.StartAll(t)
+	conn, err := (&net.Dialer{Timeout: aWhile}).Dial("tcp", fmt.Sprintf("127.0.0.1:%d", f.Ports[first]))
+	require.NoError(t, err)
+	defer conn.Close()
+	require.NoError(t, conn.SetDeadline(time.Now().Add(aWhile)))
+	ask := func(telegram string, answer int) string {
+		_, err := conn.Write([]byte(telegram))
+		require.NoError(t, err)
+		b := make([]byte, answer)
+		for got := 0; got < answer; {
+			n, err := conn.Read(b[got:])
+			require.NoError(t, err)
+			got += n
+		}
+		return string(b)
+	}
+	host := "app01" + strings.Repeat(" ", 59)
+	ask(host+"SQ\x00\x01", 196) // the slave has accepted the connection
+	var restore []func()
+	for _, host := range []string{manager, first} {
+		restore = append(restore, limit(t, all[host].Cmd.Process.Pid, unix.RLIMIT_NOFILE, 3)) // the standard ones
+	}
+	const online = "ONLINE          "
+	answer := ask(host+"XQ\x01\x00"+online, 212)
+	assert.Equal(t, host+"XR\x20\x00"+online+"NOT-STARTED             ", answer[:108], "FAILED")
+	assert.Contains(t, answer[108:], "not started: ")
+	assert.Contains(t, answer[108:], "too many open files")
+	assert.Zero(t, ran(t, f, first))
+	rounds(t, f)
+	assert.Equal(t, []string{"mgr01 RUNNING NOT-STARTED", "app01 RUNNING NOT-STARTED", "app02 RUNNING NOT-STARTED"}, f.Contact(t, manager))
+	assert.NotContains(t, all[manager].Log(), " STOPPED")
+	for _, r := range restore {
+		r()
+	}
+	conn.Close()
+	out := f.Renraku(t, manager, "run", "ONLINE", "--host", first)
+	assert.Equal(t, 0, out.Code, out.Stderr)
+	assert.Contains(t, out.Stdout, "LAUNCHED")
+	assert.Equal(t, 1, ran(t, f, first))
+}
+
+func TestTwoDaemonsDoNotShareADirectory(t *testing.T) {
+	t.Parallel()
+	f := cmdtest.NewFleet(t, quickPolls)
+	all := f.StartAll(t)
+	for _, host := range []string{manager, first} {
+		second := cmdtest.Run(t, "renrakud", "--config", f.Config, "--host", host, "--dir", f.Dir(host))
+		assert.NotEqual(t, 0, second.Code)
+		assert.Contains(t, second.Stderr, "another daemon")
+		require.NoError(t, os.Remove(f.File(host, "contact.dat"))) // the lock goes with it; the sockets do not
+		third := cmdtest.Run(t, "renrakud", "--config", f.Config, "--host", host, "--dir", f.Dir(host))
+		assert.NotEqual(t, 0, third.Code)
+	}
+	f.AwaitManager(t, aWhile, "mgr01 RUNNING", "app01 RUNNING", "app02 RUNNING")
+	orderOnline(t, f, first)
+	for _, d := range all {
+		assert.False(t, d.Ended(), d.Log())
+	}
+}
+
+func TestAContactFileThatIsRemovedOrReplacedIsMadeAnew(t *testing.T) {
+	t.Parallel()
+	f := cmdtest.NewFleet(t, quickPolls)
+	all := f.StartAll(t)
+	orderOnline(t, f, first)
+	for name, away := range map[string]func(path string) error{
+		"removed":  os.Remove,
+		"replaced": func(path string) error { return os.Rename(filepath.Join(filepath.Dir(path), "other"), path) },
+	} {
+		for host, want := range map[string][]string{
+			manager: {"mgr01 RUNNING NOT-STARTED", "app01 RUNNING ONLINE", "app02 RUNNING NOT-STARTED"},
+			first:   {"app01 RUNNING ONLINE"},
+		} {
+			require.NoError(t, os.WriteFile(f.File(host, "other"), []byte("of somebody else\n"), 0o640))
+			require.NoError(t, away(f.File(host, "contact.dat")), name)
+			cmdtest.Until(t, aWhile, "contact file of "+host+" made anew", func() bool {
+				b, err := os.ReadFile(f.File(host, "contact.dat"))
+				return err == nil && len(b) == 128*len(want)
+			})
+			f.Await(t, aWhile, host, want...)
+		}
+	}
+	assert.Contains(t, all[manager].Log(), "contact file created again")
+	assert.NotContains(t, all[manager].Log(), " STOPPED")
+	out := f.Renraku(t, manager, "run", "ONLINE", "--host", second)
+	assert.Equal(t, 0, out.Code, out.Stderr)
+	f.AwaitManager(t, aWhile, "mgr01 RUNNING", "app01 RUNNING ONLINE", "app02 RUNNING ONLINE")
+}
