@@ -135,9 +135,10 @@ func TestTwoDaemonsDoNotShareADirectory(t *testing.T) {
 		second := cmdtest.Run(t, "renrakud", "--config", f.Config, "--host", host, "--dir", f.Dir(host))
 		assert.NotEqual(t, 0, second.Code)
 		assert.Contains(t, second.Stderr, "another daemon")
-		require.NoError(t, os.Remove(f.File(host, "contact.dat"))) // the lock goes with it; the sockets do not
+		require.NoError(t, os.Remove(f.File(host, "contact.dat"))) // its lock goes with it
 		third := cmdtest.Run(t, "renrakud", "--config", f.Config, "--host", host, "--dir", f.Dir(host))
 		assert.NotEqual(t, 0, third.Code)
+		assert.Contains(t, third.Stderr, "another daemon", "before it has opened anything else")
 	}
 	f.AwaitManager(t, aWhile, "mgr01 RUNNING", "app01 RUNNING", "app02 RUNNING")
 	orderOnline(t, f, first)
