@@ -63,15 +63,19 @@ func TestAStoppedSlaveIsFoundAndComesBackWithWhatItRan(t *testing.T) {
 	assert.Equal(t, 1, ran(t, f, first))
 }
 
+// The second slave answers an inquiry while the manager is stopped: the time for it is over when the manager looks at it.
 func TestAStoppedManagerCallsNobodySTOPPEDWhenItGoesOn(t *testing.T) {
 	t.Parallel()
-	f := cmdtest.NewFleet(t, quickPolls)
+	f := cmdtest.NewFleet(t, "interval = \"200ms\"\ntimeout = \"2s\"\nretries = 2")
 	release := hold(t, f, first)
 	all := f.StartAll(t)
 	order := orderBehind(t, f, all[first], first)
+	all[second].Signal(t, unix.SIGSTOP)
+	time.Sleep(500 * time.Millisecond) // two intervals: it has been asked
 	all[manager].Signal(t, unix.SIGSTOP)
-	time.Sleep(3 * time.Second) // fifteen intervals
+	all[second].Signal(t, unix.SIGCONT)
 	release()
+	time.Sleep(3 * time.Second)
 	awaitHistory(t, f, first, "app01 ONLINE ORDER LAUNCHED ONLINE")
 	all[manager].Signal(t, unix.SIGCONT)
 	assert.Equal(t, 0, order.Wait(t), order.Stderr())
@@ -114,6 +118,9 @@ func TestWithoutDescriptorsStatusGoesOnAndOrdersSayWhy(t *testing.T) {
 	assert.Contains(t, answer[108:], "not started: ")
 	assert.Contains(t, answer[108:], "too many open files")
 	assert.Zero(t, ran(t, f, first))
+	late, err := (&net.Dialer{Timeout: aWhile}).Dial("tcp", conn.RemoteAddr().String())
+	require.NoError(t, err)
+	defer late.Close()
 	rounds(t, f)
 	assert.Equal(t, []string{"mgr01 RUNNING NOT-STARTED", "app01 RUNNING NOT-STARTED", "app02 RUNNING NOT-STARTED"}, f.Contact(t, manager))
 	assert.NotContains(t, all[manager].Log(), " STOPPED")
@@ -121,6 +128,9 @@ func TestWithoutDescriptorsStatusGoesOnAndOrdersSayWhy(t *testing.T) {
 		r()
 	}
 	conn.Close()
+	require.NoError(t, late.SetDeadline(time.Now().Add(aWhile)))
+	conn = late
+	ask(host+"SQ\x00\x01", 196) // it waited for a descriptor
 	out := f.Renraku(t, manager, "run", "ONLINE", "--host", first)
 	assert.Equal(t, 0, out.Code, out.Stderr)
 	assert.Contains(t, out.Stdout, "LAUNCHED")
