@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -65,14 +66,16 @@ func TestATelegramAByteAtATimeHasItsTime(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				conn, _ := serveOn(t, t.Context())
 				begun := time.Now()
-				go func() {
+				var writer sync.WaitGroup
+				defer writer.Wait()
+				writer.Go(func() {
 					for i := range b {
 						if _, err := conn.Write(b[i:][:1]); err != nil {
 							return
 						}
 						time.Sleep(RestWait / 10)
 					}
-				}()
+				})
 				requireClosed(t, conn)
 				assert.Equal(t, RestWait, time.Since(begun))
 			})
