@@ -55,7 +55,7 @@ func (f *badFleet) awaitRuns(t *testing.T, i, runs int) {
 	require.Eventually(t, func() bool {
 		b, err := os.ReadFile(filepath.Join(f.dirs[i], "runs", "taken.dat"))
 		return err == nil && (string(b) == want || runs == 0 && len(b) == 0)
-	}, patience, time.Millisecond, "%v: %d results taken", h, runs)
+	}, patience, 10*time.Millisecond, "%v: %d results taken", h, runs)
 	marks := 0
 	if b, err := os.ReadFile(filepath.Join(f.runs, h.String())); err == nil {
 		marks = bytes.Count(b, []byte("\n"))
@@ -104,7 +104,7 @@ func TestAnOrderResetAtAnyByteRunsOnceAtMostAndLosesNoResult(t *testing.T) {
 // A peer that vanishes says nothing: each side gives the other up by itself, and the result comes all the same.
 func TestAnOrderWhosePeerVanishesIsGivenUpAndItsResultComes(t *testing.T) {
 	t.Parallel()
-	cuts := []int{0, afterOrder - 1, afterOrder, afterOrder + 100, afterResponse - 1, afterResponse, afterReceipt - 1}
+	cuts := []int{afterOrder - 1, afterOrder, afterResponse - 1, afterResponse, afterReceipt - 1}
 	f := newBadFleet(t, len(cuts), 1, slavetest.Impairment{}, slavetest.Streams{})
 	f.awaitAll()
 	f.each(t, func(t *testing.T, i int, h telegram.Host) {
