@@ -6,7 +6,9 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -34,7 +36,7 @@ func runsOf(broken int) int {
 }
 
 // requireTold holds what the operator is told against the byte after which the order's connection broke.
-func requireTold(t *testing.T, broken int, told slave.Result) {
+func requireTold(t lane, broken int, told slave.Result) {
 	t.Helper()
 	want := []slave.Outcome{slave.Unknown}
 	switch {
@@ -48,7 +50,7 @@ func requireTold(t *testing.T, broken int, told slave.Result) {
 
 // awaitRuns waits until slave i has run so often, and the manager has said of every result that it has it; and compares what both
 // have.
-func (f *badFleet) awaitRuns(t *testing.T, i, runs int) {
+func (f *badFleet) awaitRuns(t lane, i, runs int) {
 	t.Helper()
 	h := f.hosts[i]
 	want := fmt.Sprintf("TAKEN %025d\n%s", runs, strings.Repeat("+", runs))
@@ -61,21 +63,27 @@ func (f *badFleet) awaitRuns(t *testing.T, i, runs int) {
 		marks = bytes.Count(b, []byte("\n"))
 	}
 	require.Equal(t, runs, marks, "%v: runs", h)
-	ofSlave := results(t, f.dirs[i], h)
+	ofSlave := results(t.T, f.dirs[i], h)
 	require.Len(t, ofSlave, runs)
-	require.Equal(t, ofSlave, results(t, f.dir, h), "%v: at the slave, and at the manager", h)
+	require.Equal(t, ofSlave, results(t.T, f.dir, h), "%v: at the slave, and at the manager", h)
 }
 
-// each is a test of its own for each slave, all at the same time.
-func (f *badFleet) each(t *testing.T, test func(t *testing.T, i int, h telegram.Host)) {
-	t.Run("slaves", func(t *testing.T) {
-		for i, h := range f.hosts {
-			t.Run(h.String(), func(t *testing.T) {
-				t.Parallel()
-				test(t, i, h)
-			})
-		}
-	})
+// lane is a part of a test that goes on beside others; where it fails, the others go on.
+type lane struct{ *testing.T }
+
+// FailNow ends the goroutine of the lane alone.
+func (l lane) FailNow() {
+	l.Fail()
+	runtime.Goexit()
+}
+
+// each does the same for each slave, for all at the same time: most of it is waiting, and so it is no matter of processors.
+func (f *badFleet) each(t *testing.T, do func(t lane, i int, h telegram.Host)) {
+	var all sync.WaitGroup
+	for i, h := range f.hosts {
+		all.Go(func() { do(lane{t}, i, h) })
+	}
+	all.Wait()
 }
 
 // Whichever byte of an order, its response or its receipt is the last before RST: the process has run once where the order was whole
@@ -85,7 +93,7 @@ func TestAnOrderResetAtAnyByteRunsOnceAtMostAndLosesNoResult(t *testing.T) {
 	const slaves = 4
 	f := newBadFleet(t, slaves, 1, slavetest.Impairment{}, slavetest.Streams{})
 	f.awaitAll()
-	f.each(t, func(t *testing.T, i int, h telegram.Host) {
+	f.each(t, func(t lane, i int, h telegram.Host) {
 		runs := 0
 		for n := i; n <= afterReceipt; n += slaves {
 			f.slaves[i].ResetNext(n)
@@ -104,18 +112,18 @@ func TestAnOrderResetAtAnyByteRunsOnceAtMostAndLosesNoResult(t *testing.T) {
 // A peer that vanishes says nothing: each side gives the other up by itself, and the result comes all the same.
 func TestAnOrderWhosePeerVanishesIsGivenUpAndItsResultComes(t *testing.T) {
 	t.Parallel()
-	cuts := []int{afterOrder - 1, afterOrder, afterResponse - 1, afterResponse, afterReceipt - 1}
+	cuts := []int{0, afterOrder - 1, afterOrder, afterResponse - 1, afterResponse, afterReceipt - 1}
 	f := newBadFleet(t, len(cuts), 1, slavetest.Impairment{}, slavetest.Streams{})
 	f.awaitAll()
-	f.each(t, func(t *testing.T, i int, h telegram.Host) {
+	f.each(t, func(t lane, i int, h telegram.Host) {
 		f.slaves[i].HalfOpenNext(cuts[i])
 		told := f.order(h)
 		if cuts[i] < afterResponse {
-			assert.Contains(t, told.Text, timeIsOver)
+			assert.Contains(t, told.Text, timeIsOver, "%v", h)
 		}
 		requireTold(t, cuts[i], told)
 		f.awaitRuns(t, i, runsOf(cuts[i]))
-		assert.Equal(t, slave.Launched, f.order(h).Outcome, "the next order is as any other")
+		assert.Equal(t, slave.Launched, f.order(h).Outcome, "%v: the next order is as any other", h)
 	})
 	for _, p := range f.slaves {
 		assert.Equal(t, 1, p.Counts().HalfOpen)
