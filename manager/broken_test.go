@@ -64,7 +64,11 @@ func (f *badFleet) awaitRuns(t lane, i, runs int) {
 	}
 	require.Equal(t, runs, marks, "%v: runs", h)
 	ofSlave := results(t.T, f.dirs[i], h)
-	require.Len(t, ofSlave, runs)
+	all := 0
+	for _, n := range ofSlave { // results that are far apart may read the same
+		all += n
+	}
+	require.Equal(t, runs, all, "%v: results", h)
 	require.Equal(t, ofSlave, results(t.T, f.dir, h), "%v: at the slave, and at the manager", h)
 }
 
