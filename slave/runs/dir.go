@@ -25,6 +25,7 @@ const (
 	bootIDLength = 36
 	recordSuffix = ".run"
 	outputSuffix = ".out"
+	newSuffix    = ".new" // after outputSuffix
 )
 
 // Dir is the directory of the runs. Its daemon is the only one: it holds the lock of the contact file.
@@ -34,6 +35,7 @@ type Dir struct {
 	disk func(*os.File) disk
 
 	parents parents
+	outputs outputs
 
 	sinceBoot func() time.Duration
 }

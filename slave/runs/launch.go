@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -107,8 +108,20 @@ func (l *launch) prepare() error {
 	if err := lockRun(l.lock, l.run); err != nil {
 		return fmt.Errorf("lock %s: %w", l.record.Name(), err)
 	}
-	l.output, err = contactfile.OpenFile(l.path+outputSuffix+".new", os.O_RDWR|os.O_TRUNC)
+	l.output, err = l.openOutput(before.Run)
 	return err
+}
+
+// openOutput opens the output of the run before, or a new one beside it where somebody may still write to that: children of an
+// ended process print on.
+func (l *launch) openOutput(before uint64) (*os.File, error) {
+	if l.dir.outputs.take(l.intent.Process, before) {
+		f, err := os.OpenFile(l.path+outputSuffix, os.O_RDWR, 0)
+		if !errors.Is(err, fs.ErrNotExist) {
+			return f, err
+		}
+	}
+	return contactfile.OpenFile(l.path+outputSuffix+newSuffix, os.O_RDWR|os.O_TRUNC)
 }
 
 func (l *launch) openRecord() (*os.File, error) {
@@ -133,12 +146,24 @@ func (l *launch) openRecord() (*os.File, error) {
 func (l *launch) writeIntent() error {
 	_, err := l.dir.disk(l.record).WriteAt(intentFile(l.run, l.dir.boot, &l.intent), 0)
 	if err == nil {
-		err = os.Rename(l.output.Name(), l.path+outputSuffix)
+		err = l.emptyOutput()
 	}
 	if err != nil {
 		l.withdraw()
 	}
 	return err
+}
+
+// emptyOutput has an empty file be the output of the process.
+func (l *launch) emptyOutput() error {
+	if strings.HasSuffix(l.output.Name(), newSuffix) {
+		return os.Rename(l.output.Name(), l.path+outputSuffix)
+	}
+	info, err := l.output.Stat()
+	if err != nil || info.Size() == 0 { // a file system makes a change of a size that does not change
+		return err
+	}
+	return l.output.Truncate(0)
 }
 
 // withdraw takes the intent back, which needs no space, and on disk, so that a crash of the machine does not bring it back after

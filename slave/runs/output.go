@@ -96,6 +96,31 @@ func outputHeader(run uint64, total int64) []byte {
 	return b
 }
 
+// outputs are the files of runs that this daemon knows to be whole: the parent writes to them no more. It has the number of the
+// last such run of each process. A file is made anew less often so, which is dear.
+type outputs struct {
+	mu    sync.Mutex
+	whole map[telegram.ProcessID]uint64
+}
+
+func (o *outputs) add(process telegram.ProcessID, run uint64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.whole == nil {
+		o.whole = map[telegram.ProcessID]uint64{}
+	}
+	o.whole[process] = run
+}
+
+// take says whether the output of that run is whole, to whoever overwrites it.
+func (o *outputs) take(process telegram.ProcessID, run uint64) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	whole, ok := o.whole[process]
+	delete(o.whole, process)
+	return ok && whole == run
+}
+
 // Output is what the last run of a process printed, standard output and error together.
 type Output struct {
 	Head    []byte // the first OutputPart bytes, or all

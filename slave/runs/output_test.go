@@ -175,3 +175,53 @@ func TestAnOutputThatCannotBeWrittenDoesNotStopWhoPrints(t *testing.T) {
 	assert.Equal(t, "the last line", c.lastLine(), "the text of the result has it all the same")
 	assert.ErrorIs(t, c.err, unix.EPERM)
 }
+
+// outputFile tells the file of the output of process P from another one of the same name.
+func outputFile(t testing.TB, d *Dir) uint64 {
+	t.Helper()
+	var s unix.Stat_t
+	require.NoError(t, unix.Stat(filepath.Join(d.path, "P"+outputSuffix), &s))
+	return s.Ino
+}
+
+func TestARunTakesTheFileOfTheOutputBeforeUnlessSomebodyStillWritesToIt(t *testing.T) {
+	d, g := kept(t), newGate(t)
+	ended := func(script, want string) *Run {
+		t.Helper()
+		r := launched(t, d, Command{Argv: sh(script)})
+		_, record := awaitEnd(t, r)
+		require.Equal(t, Normal, record.End)
+		require.NoError(t, r.SetFiled("LAUNCHED"))
+		o, err := ReadOutput(filepath.Dir(d.path), processID("P"))
+		require.NoError(t, err)
+		require.Equal(t, want, string(o.Head))
+		return r
+	}
+	ended("echo a longer first one", "a longer first one\n").AwaitParent(t.Context())
+	file := outputFile(t, d)
+	ended("echo second", "second\n").AwaitParent(t.Context())
+	assert.Equal(t, file, outputFile(t, d))
+	ended("", "").AwaitParent(t.Context())
+	assert.Equal(t, file, outputFile(t, d))
+
+	held := ended("("+g.script()+"; echo late) & echo held", "held\n")
+	g.await(1)
+	assert.Equal(t, file, outputFile(t, d))
+	ended("echo other", "other\n").AwaitParent(t.Context())
+	other := outputFile(t, d)
+	assert.NotEqual(t, file, other, "a child of the run before has it")
+	g.letGo(1)
+	held.AwaitParent(t.Context())
+	last := ended("echo last", "last\n")
+	assert.NotEqual(t, other, outputFile(t, d), "which of the two runs was over last is not looked at")
+	last.AwaitParent(t.Context())
+
+	again := must(Open(filepath.Dir(d.path)))
+	file = outputFile(t, d)
+	intent := intentOf()
+	r, err := again.Launch(intent, Command{Argv: sh("echo next"), Dir: "/"}, lastRun(again))
+	require.NoError(t, err)
+	defer r.Close()
+	awaitEnd(t, r)
+	assert.NotEqual(t, file, outputFile(t, d), "another daemon does not know who writes to it")
+}

@@ -224,6 +224,7 @@ func (r *Run) noteFiled(outcome string) error {
 func (r *Run) released() {
 	r.mu.Lock()
 	r.left = true
+	r.dir.outputs.add(r.record.Process, r.record.Run)
 	r.mu.Unlock()
 	close(r.unwatched)
 }
