@@ -31,7 +31,7 @@ const ordersFile = "orders.dat"
 // The mark is '+', and '-' once the outcome stands in the history: then the slot is free. The times are UTC as in the history.
 // The order counts as in progress until the second one. "records" is how many records the history had when it was sent: one of
 // the same host and process that stands after them is its outcome. The CRC, in hexadecimal digits, is of all fields but the mark.
-// A file of length zero has no order; a line that is not exactly so is none.
+// A file of length zero has no order; a line that is not exactly so is none. Where no order is left, a long file is emptied.
 //
 // A line is written without fdatasync(2): the kernel keeps it when the daemon is killed, and that is what it is for. A power cut
 // of the manager's machine may lose it. Then the order may be sent again; but the slave's own check starts nothing twice, and its
@@ -47,6 +47,10 @@ const (
 // maxOutstanding is how many orders may be without an outcome at once, those of earlier daemons included; a further one is not
 // sent.
 const maxOutstanding = 4 * MaxOrders
+
+// keptSlots is how many free slots the file keeps where it has no order: those that one block of a file system has room for. To give
+// that back and ask for it again with each order is dear.
+const keptSlots = 4096 / orderLineLength
 
 // sentOrder is an order that is being sent or was sent, until its outcome stands in the history.
 type sentOrder struct {
@@ -143,7 +147,7 @@ func (j *journal) note(s *sentOrder) error {
 		return err
 	}
 	if _, err := j.file.WriteAt(s.line(), j.offset(s)); err != nil {
-		j.release(s)
+		j.release(s, 0)
 		return fmt.Errorf("note the order: %w", err)
 	}
 	return nil
@@ -170,18 +174,22 @@ func (j *journal) reserve(s *sentOrder) error {
 // done says that the order's outcome stands in the history. Where that cannot be written, the next daemon finds it there.
 func (j *journal) done(s *sentOrder) error {
 	_, err := j.file.WriteAt([]byte{orderDone}, j.offset(s))
-	if err = errors.Join(err, j.release(s)); err != nil {
+	kept := keptSlots
+	if err != nil {
+		kept = 0
+	}
+	if err = errors.Join(err, j.release(s, kept)); err != nil {
 		return fmt.Errorf("note the end of an order: %w", err)
 	}
 	return nil
 }
 
-// release gives the slot back, and the whole file where no order is in it any more.
-func (j *journal) release(s *sentOrder) error {
+// release gives the slot back, and the whole file where no order is in it any more and it is longer than the slots that are kept.
+func (j *journal) release(s *sentOrder, kept int) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.free = append(j.free, s.slot)
-	if len(j.free) < j.slots {
+	if len(j.free) < j.slots || j.slots <= kept {
 		return nil
 	}
 	j.slots, j.free = 0, slices.Delete(j.free, 0, len(j.free))

@@ -108,7 +108,7 @@ func TestTornAndDamagedJournalGivesWhatIsWhole(t *testing.T) {
 	}
 }
 
-func TestJournalIsNoLongerThanItsOrdersAndEmptyWithoutAny(t *testing.T) {
+func TestJournalIsNoLongerThanItsOrdersAndAtMostABlockWithoutAny(t *testing.T) {
 	dir := t.TempDir()
 	done := string(orderDone) + string(ordered(t, "app01", "ONLINE", 1).line()[1:])
 	j, left, _ := journalOf(t, dir, done+string(ordered(t, "app02", "ONLINE", 2).line()))
@@ -133,6 +133,23 @@ func TestJournalIsNoLongerThanItsOrdersAndEmptyWithoutAny(t *testing.T) {
 	assert.Zero(t, damaged)
 	require.NoError(t, j.done(three))
 	require.NoError(t, j.done(four))
+	assert.Equal(t, 3, size())
+	var many []*sentOrder
+	for i := range keptSlots + 1 {
+		many = append(many, ordered(t, "app03", "ONLINE", i))
+		require.NoError(t, j.note(many[i]))
+	}
+	assert.Equal(t, len(many), size(), "free slots are used first")
+	for _, s := range many {
+		require.NoError(t, j.done(s))
+	}
+	assert.Zero(t, size())
+	require.NoError(t, j.note(three))
+	require.NoError(t, j.done(three))
+	assert.Equal(t, 1, size())
+	_, again, damaged = reopenJournal(t, dir)
+	assert.Empty(t, again)
+	assert.Zero(t, damaged)
 	assert.Zero(t, size())
 }
 

@@ -152,9 +152,10 @@ func TestOrderOfAKilledManagerIsInProgressAtTheNext(t *testing.T) {
 	o.say("app01", contactfile.Running, contactfile.NotStarted)
 	go func() { (<-orders).Close() }()
 	assert.Equal(t, slave.Unknown, o.order(t.Context(), "ONLINE", "app01").Outcome, "it is not in progress any more")
-	info, err := os.Stat(filepath.Join(dir, "runs", ordersFile))
+	journal, err := os.ReadFile(filepath.Join(dir, "runs", ordersFile))
 	require.NoError(t, err)
-	assert.Zero(t, info.Size())
+	assert.Len(t, journal, orderLineLength)
+	assert.EqualValues(t, orderDone, journal[0])
 }
 
 func TestOutcomeThatOnlyTheHistoryHasEndsTheOrderAtTheNextStart(t *testing.T) {
