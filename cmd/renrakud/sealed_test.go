@@ -86,5 +86,5 @@ func TestASealedDaemonWithoutItsKeysSaysSoAndEnds(t *testing.T) {
 	out := cmdtest.Run(t, "renrakud", "--config", f.Config, "--host", first, "--dir", f.Dir(first))
 	assert.Equal(t, 1, out.Code)
 	assert.Equal(t, "renrakud: the mode of "+f.Config+" is sealed, and the keys of app01, which renraku keygen makes, are not right: "+
-		"stat /nowhere/keys/keys: no such file or directory\n", out.Stderr)
+		"open /nowhere/keys/keys: no such file or directory\n", out.Stderr)
 }
