@@ -29,6 +29,8 @@ type addresses struct {
 	mu      sync.Mutex
 	origins map[netip.Addr]*origin
 	named   map[*slave.Address]*named
+	lastIP  netip.Addr // what was found last: a whole range often has one address
+	last    *origin
 }
 
 // origin is one address.
@@ -123,6 +125,7 @@ func (a *addresses) refill() {
 
 // add has some slaves more, or fewer, be at the address.
 func (a *addresses) add(ip netip.Addr, slaves int, rate slave.Rate) {
+	a.last = nil
 	o := a.origins[ip]
 	if o == nil {
 		o = &origin{}
@@ -138,11 +141,13 @@ func (a *addresses) add(ip netip.Addr, slaves int, rate slave.Rate) {
 
 // admit says why a datagram that comes from the address is not looked at. The caller holds the lock.
 func (a *addresses) admit(ip netip.Addr, now time.Duration) slave.Drop {
-	o := a.origins[ip]
+	if a.last == nil || a.lastIP != ip {
+		a.lastIP, a.last = ip, a.origins[ip]
+	}
 	switch {
-	case o == nil:
+	case a.last == nil:
 		return slave.DropAddress
-	case !o.allowance.Take(now):
+	case !a.last.allowance.Take(now):
 		return slave.DropRate
 	}
 	return slave.NoDrop
