@@ -43,8 +43,8 @@ type sealing struct {
 	unasked uint64 // responses that nobody asked for
 	asked   bool   // an inquiry was taken since the start
 	mac     *seal.MAC
-	broken  bool // it was logged that the last inquiry could not be remembered
-	older   uint64
+	broken  bool      // it was logged that the last inquiry could not be remembered
+	older   time.Time // when an inquiry of an earlier start of the manager was last logged
 }
 
 // newSealing is sealed mode with these keys, which are not none.
@@ -140,11 +140,11 @@ func (g *sealing) wasAsked() bool {
 	return g.asked
 }
 
-// sayOlder logs once that a manager of an earlier start asks. It may be a recording; or the manager's files are lost, and its clock is
-// wrong.
+// sayOlder logs that a manager of an earlier start asks, but no more often than what is dropped is: whoever has recordings of several
+// starts can send them in turn. It may be one; or the manager's files are lost, and its clock is wrong.
 func (g *sealing) sayOlder(t *seal.Trailer) {
-	if t.Epoch < g.heard.term && t.Epoch != g.older {
-		g.older = t.Epoch
+	if now := time.Now(); t.Epoch < g.heard.term && (g.older.IsZero() || now.Sub(g.older) >= dropReport) {
+		g.older = now
 		g.log.Warn("inquiry of an earlier start of the manager dropped: replayed, or the manager has lost its files",
 			"term", t.Epoch, "last term", g.heard.term)
 	}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -127,7 +128,27 @@ func TestOnlyALaterInquiryIsTaken(t *testing.T) {
 	} {
 		assert.Equal(t, c.want, r.dropOf(telegram.Check, c.trailer), "%+v", c.trailer)
 	}
-	assert.Len(t, r.log.with("inquiry of an earlier start of the manager dropped"), 2, "once for each such start")
+	assert.Len(t, r.log.with("inquiry of an earlier start of the manager dropped"), 1)
+}
+
+func TestRecordingsOfSeveralStartsOfTheManagerFillNoLog(t *testing.T) {
+	records := openRecords(t)
+	synctest.Test(t, func(t *testing.T) {
+		r := newSealedEnd(t, records)
+		require.Equal(t, NoDrop, r.dropOf(telegram.Check, from1(9, 1, 1)))
+		replay := func() {
+			for i := range uint64(100) {
+				require.Equal(t, DropReplay, r.dropOf(telegram.Check, from1(7+i%2, 1, 1)))
+			}
+		}
+		replay()
+		time.Sleep(dropReport - 1)
+		replay()
+		assert.Len(t, r.log.with("inquiry of an earlier start of the manager dropped", "term=7", `"last term"=9`), 1)
+		time.Sleep(1)
+		replay()
+		assert.Len(t, r.log.with("inquiry of an earlier start of the manager dropped"), 2, "and again after a while")
+	})
 }
 
 func TestWhatIsNotSealedForThisSlaveIsDroppedByItsReason(t *testing.T) {
