@@ -15,9 +15,9 @@ import (
 // with its lock held.
 type sealing struct {
 	manager telegram.Host
-	master  seal.Master // the newest
-	session uint64      // of this start
-	term    uint64      // of this start, later than of any before
+	master  *seal.Master // the newest; another one has another pointer
+	session uint64       // of this start
+	term    uint64       // of this start, later than of any before
 	mac     *seal.MAC
 	highest uint64 // the highest sequence of any slave
 }
@@ -25,10 +25,10 @@ type sealing struct {
 // association is what there is between the manager and one slave in sealed mode.
 type association struct {
 	keys     seal.Pair
-	keyID    uint16
-	sequence uint64 // of the last inquiry
-	epoch    uint64 // the slave's start, as last known
-	hints    uint64 // the sequence of its last unasked response, within that start
+	master   *seal.Master // whose keys they are
+	sequence uint64       // of the last inquiry
+	epoch    uint64       // the slave's start, as last known
+	hints    uint64       // the sequence of its last unasked response, within that start
 }
 
 func newSealing(manager telegram.Host, masters []seal.Master, term uint64) *sealing {
@@ -36,8 +36,14 @@ func newSealing(manager telegram.Host, masters []seal.Master, term uint64) *seal
 	for binary.BigEndian.Uint64(session[:]) == 0 { // which an unasked response has
 		rand.Read(session[:]) // never fails
 	}
-	return &sealing{manager: manager, master: masters[len(masters)-1], term: term,
+	return &sealing{manager: manager, master: newest(masters), term: term,
 		session: binary.BigEndian.Uint64(session[:]), mac: seal.NewMAC()}
+}
+
+// newest is a copy of the master key that seals.
+func newest(masters []seal.Master) *seal.Master {
+	master := masters[len(masters)-1]
+	return &master
 }
 
 // seal appends the trailer to an inquiry (18). Another master key is taken up where a round begins, so that the answers of one that
@@ -49,18 +55,18 @@ func (g *sealing) seal(inquiry []byte, m *monitor) []byte {
 		a = &association{sequence: g.highest}
 		m.association = a
 		g.derive(m)
-	case m.unanswered <= 1 && a.keyID != g.master.ID:
+	case m.unanswered <= 1 && a.master != g.master:
 		g.derive(m)
 	}
 	a.sequence++
 	g.highest = max(g.highest, a.sequence)
-	return g.mac.Seal(inquiry, &seal.Trailer{Direction: seal.ToSlave, KeyID: a.keyID, Session: g.session, Sequence: a.sequence,
+	return g.mac.Seal(inquiry, &seal.Trailer{Direction: seal.ToSlave, KeyID: a.master.ID, Session: g.session, Sequence: a.sequence,
 		Epoch: g.term}, &a.keys.Inquiry)
 }
 
 func (g *sealing) derive(m *monitor) {
 	keys := g.master.Derive(g.manager, m.host)
-	m.association.keyID, m.association.keys = keys.ID, keys.Pair()
+	m.association.master, m.association.keys = g.master, keys.Pair()
 }
 
 // open gives the response in what a slave sent, or the reason for which it does not count.
@@ -70,7 +76,7 @@ func (g *sealing) open(sealed []byte, m *monitor) (response []byte, t seal.Trail
 	switch {
 	case err != nil:
 		return nil, t, slave.DropTrailer
-	case a == nil || t.KeyID != a.keyID:
+	case a == nil || t.KeyID != a.master.ID:
 		return nil, t, slave.DropKey
 	case !g.mac.Check(sealed, seal.ToManager, &a.keys.Response):
 		return nil, t, slave.DropMAC
@@ -145,9 +151,12 @@ func (s *StatusControl) Seal(manager telegram.Host, masters []seal.Master, term 
 	s.sealing = newSealing(manager, masters, term)
 }
 
-// setMasters has the newest of other master keys seal from each slave's next round on.
+// setMasters has the newest of other master keys seal from each slave's next round on. It may have the ID of the one before: that of a
+// new directory of keys.
 func (s *StatusControl) setMasters(masters []seal.Master) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.sealing.master = masters[len(masters)-1]
+	if master := newest(masters); *master != *s.sealing.master {
+		s.sealing.master = master
+	}
 }

@@ -455,6 +455,26 @@ func TestARoundThatHasBegunEndsWithItsKey(t *testing.T) {
 	assert.Equal(t, uint16(2), c.turn()[0].trailer.KeyID, "the next round")
 }
 
+// Where a server was broken into, the keys are made anew in another directory, and their IDs begin at 1 again.
+func TestAnotherMasterKeyOfTheSameIDSealsFromTheNextRoundOn(t *testing.T) {
+	c := newSealedControl(t, 1)
+	c.run(15 * time.Second)
+	c.turn()
+	anew := master(2)
+	anew.ID = 1
+	c.control.setMasters([]seal.Master{anew})
+	c.turn() // the next attempt of the same round has the old key still
+	c.masters, c.pairs = []seal.Master{anew}, map[keyOf]seal.Pair{}
+	m := c.control.monitors[0]
+	m.endRound(c.now)
+	c.control.schedule.moved(m)
+	q := c.turn()[0]
+	assert.Equal(t, slave.NoDrop, c.take(c.answer(&q)))
+	before := c.control.sealing.master
+	c.control.setMasters([]seal.Master{anew})
+	assert.Same(t, before, c.control.sealing.master, "the same key again is none to take up")
+}
+
 func TestAnAnswerToAnInquiryBeforeTheRoundBeganAnewCounts(t *testing.T) {
 	c := newSealedControl(t, 1)
 	c.run(15 * time.Second)
