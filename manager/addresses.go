@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"renraku/slave"
+	"renraku/slave/datagram"
 )
 
 // What reaches the parser from one address follows from its slaves, so that they can never meet the limit: so many times the answers to
@@ -137,6 +138,17 @@ func (a *addresses) add(ip netip.Addr, slaves int, rate slave.Rate) {
 	}
 	o.rate = sum(o.rate, rate)
 	o.fill()
+}
+
+// admitAll says of each datagram of a batch why it is not looked at. The lock is not held while they are: knows waits for it.
+func (a *addresses) admitAll(in *datagram.Batch, now time.Time, drops *[datagram.Size]slave.Drop) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	since := now.Sub(a.begun)
+	for i := range in.Len() {
+		_, from := in.At(i)
+		drops[i] = a.admit(from.Addr(), since)
+	}
 }
 
 // admit says why a datagram that comes from the address is not looked at. The caller holds the lock.

@@ -2,6 +2,7 @@ package manager
 
 import (
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"testing"
 	"testing/synctest"
@@ -104,6 +105,35 @@ func TestANameCountsAsTheAddressThatItWasLookedUpAs(t *testing.T) {
 	assert.Equal(t, rateOf(time.Hour, 0), a.origins[fixed].rate)
 	a.follow(address(t, "localhost:3"))
 	assert.Len(t, a.origins, 3, "nobody's name is none of a slave's")
+}
+
+// writer has what is written to it looked at.
+type writer func(line string)
+
+func (w writer) Write(b []byte) (int, error) {
+	w(string(b))
+	return len(b), nil
+}
+
+// Connections are taken meanwhile: whoever asks for their addresses waits for no file.
+func TestAddressesAreFreeWhileAnAnswerIsTaken(t *testing.T) {
+	c := newSealedControl(t, 1)
+	q := c.turn()[0]
+	free := map[bool]int{}
+	c.control.log = slog.New(slog.NewTextHandler(writer(func(string) {
+		from := c.control.addresses.Load()
+		locked := from.mu.TryLock()
+		if locked {
+			from.mu.Unlock()
+		}
+		free[locked]++
+	}), nil))
+	in := slave.NewBatch()
+	in.Add(c.answer(&q), netip.MustParseAddrPort("198.18.0.1:10320"))
+	in.Add([]byte("nonsense"), netip.MustParseAddrPort("198.18.0.77:10320"))
+	assert.Equal(t, 1, c.control.take(in))
+	assert.Equal(t, map[bool]int{true: 1}, free, "RUNNING was logged, after the contact file was written")
+	assert.Equal(t, map[string]uint64{"unknown address": 1}, c.drops.All())
 }
 
 func TestAnAddressIsFoundWithoutAllocating(t *testing.T) {

@@ -106,17 +106,15 @@ func (s *StatusControl) take(in *datagram.Batch) (taken int) {
 	defer s.events.deliver()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	from := s.addresses.Load()
-	from.mu.Lock()
-	defer from.mu.Unlock()
 	now := time.Now()
-	since := now.Sub(from.begun)
+	var drops [datagram.Size]slave.Drop
+	s.addresses.Load().admitAll(in, now, &drops)
 	var r telegram.StatusResponse
 	for i := range in.Len() {
-		b, peer := in.At(i)
-		drop := from.admit(peer.Addr(), since)
+		drop := drops[i]
 		if drop == slave.NoDrop {
 			taken++
+			b, peer := in.At(i)
 			drop = s.takeOne(now, b, peer.Addr(), &r)
 		}
 		if drop != slave.NoDrop {
