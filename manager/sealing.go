@@ -69,19 +69,16 @@ func (g *sealing) derive(m *monitor) {
 	m.association.master, m.association.keys = g.master, keys.Pair()
 }
 
-// open gives the response in what a slave sent, or the reason for which it does not count.
-func (g *sealing) open(sealed []byte, m *monitor) (response []byte, t seal.Trailer, drop slave.Drop) {
-	response, t, err := seal.Split(sealed)
+// check says why a datagram of the slave that was split does not count.
+func (g *sealing) check(sealed []byte, t *seal.Trailer, m *monitor) slave.Drop {
 	a := m.association
 	switch {
-	case err != nil:
-		return nil, t, slave.DropTrailer
 	case a == nil || t.KeyID != a.master.ID:
-		return nil, t, slave.DropKey
+		return slave.DropKey
 	case !g.mac.Check(sealed, seal.ToManager, &a.keys.Response):
-		return nil, t, slave.DropMAC
+		return slave.DropMAC
 	}
-	return response, t, slave.NoDrop
+	return slave.NoDrop
 }
 
 // answers says whether a response is to one of the inquiries that are outstanding: those of the round that waits.
@@ -109,15 +106,18 @@ func (a *association) heard(epoch uint64) {
 // takeSealed takes a datagram in sealed mode, with the lock held, and says why it does not count. Whose it is, it says in the clear; the
 // MAC is checked before anything else is looked at.
 func (s *StatusControl) takeSealed(now time.Time, b []byte, from netip.Addr, r *telegram.StatusResponse) slave.Drop {
-	host, ok := telegram.PeekHost(b)
+	response, t, err := seal.Split(b)
+	if err != nil {
+		return slave.DropTrailer
+	}
+	host, ok := telegram.PeekHost(response)
 	if !ok {
 		return slave.DropLength
 	}
 	m, drop := s.sender(host, from)
-	if drop != slave.NoDrop {
-		return drop
+	if drop == slave.NoDrop {
+		drop = s.sealing.check(b, &t, m)
 	}
-	response, t, drop := s.sealing.open(b, m)
 	if drop != slave.NoDrop {
 		return drop
 	}

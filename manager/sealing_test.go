@@ -232,8 +232,11 @@ func TestWhatIsNotSealedAsItShouldBeIsDroppedByItsReason(t *testing.T) {
 		want slave.Drop
 	}{
 		{"plain", good[:telegram.StatusResponseLength], slave.DropTrailer},
-		{"short", good[:10], slave.DropLength},
-		{"nothing", nil, slave.DropLength},
+		{"short", good[:10], slave.DropTrailer},
+		{"nothing", nil, slave.DropTrailer},
+		{"a trailer alone", good[telegram.StatusResponseLength:], slave.DropTrailer},
+		{"a trailer after less than a name", good[telegram.StatusResponseLength-63:], slave.DropLength},
+		{"a plain one of a host that is not there", encoded(t, telegram.StatusResponse{Host: host(t, "foreign"), Control: telegram.Running}), slave.DropTrailer},
 		{"another host's MAC", append(append([]byte(nil), good[:telegram.StatusResponseLength]...), other[telegram.StatusResponseLength:]...), slave.DropMAC},
 		{"its inquiry sent back", q.bytes, slave.DropMAC},
 		{"a host that is not there", c.sealed(host(t, "foreign"), telegram.Running, q.trailer), slave.DropForeignHost},
