@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"renraku/contactfile"
 	"renraku/telegram/seal"
 )
 
@@ -18,7 +19,6 @@ const (
 	heardFile   = "inquiry.dat"
 	heardFormat = "%020d %016x %020d %05d\n" // term, session, sequence, key ID
 	heardLength = 20 + 1 + 16 + 1 + 20 + 1 + 5 + 1
-	heardMode   = 0o640
 )
 
 // heard is the last inquiry that was taken in sealed mode.
@@ -64,7 +64,7 @@ type lastHeard struct {
 // openHeard reads what is remembered, and makes an empty file where there is none. damaged says that what stood there is no such
 // line, and so nothing is remembered.
 func openHeard(dir string) (h *lastHeard, damaged bool, err error) {
-	file, err := os.OpenFile(filepath.Join(dir, heardFile), os.O_RDWR|os.O_CREATE, heardMode)
+	file, err := contactfile.OpenFile(filepath.Join(dir, heardFile), os.O_RDWR)
 	if err != nil {
 		return nil, false, fmt.Errorf("open the last inquiry taken: %w", err)
 	}

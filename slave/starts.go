@@ -11,13 +11,14 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"renraku/contactfile"
 )
 
 // startsFile is the name, among the records of runs, of the number of a server's last start in sealed mode: 20 digits and LF.
 const (
 	startsFile   = "start.dat"
 	startsDigits = 20
-	startsMode   = 0o640
 )
 
 // NextStart is the number of this start of the server's daemon, which is greater than that of any before: the manager's term and a
@@ -50,7 +51,7 @@ func readStart(path string) (uint64, error) {
 
 // writeStart writes in place, and waits for the disk.
 func writeStart(path string, start uint64) error {
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, startsMode)
+	file, err := contactfile.OpenFile(path, os.O_WRONLY)
 	if err != nil {
 		return err
 	}

@@ -284,6 +284,7 @@ func TestFilesAreForTheDaemonAndItsGroup(t *testing.T) {
 			t.Parallel()
 			f := cmdtest.NewFleet(t, noPolls)
 			f.Define(t, "\n[[trigger]]\nprocess = \"ONLINE\"\nat = \"0 0 1 1 *\"\nlocal = true\n")
+			f.Seal(t) // which has more files
 			start := func(host string) {
 				c := exec.Command("/bin/sh", "-c", `umask "$0" && exec "$@"`, umask, cmdtest.Binary(t, "renrakud"),
 					"--config", f.Config, "--host", host, "--dir", f.Dir(host))
@@ -313,6 +314,8 @@ func TestFilesAreForTheDaemonAndItsGroup(t *testing.T) {
 				"/runs":                 "drwxr-x---",
 				"/runs/application.dat": "-rw-r-----",
 				"/runs/clock.dat":       "-rw-r-----",
+				"/runs/inquiry.dat":     "-rw-r-----",
+				"/runs/start.dat":       "-rw-r-----",
 				"/runs/orders.dat":      "-rw-r-----",
 				"/runs/taken.dat":       "-rw-r-----",
 				"/runs/FAIL.run":        "-rw-r-----",
