@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/netip"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -81,12 +80,12 @@ func (s *StatusControl) SetFallback(on bool) {
 // Blocked is how many slaves answer on TCP alone, and the names of the first of them.
 func (s *StatusControl) Blocked() (first []string, n int) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	for m := range s.fallback.blocked {
 		first = append(first, m.host.String())
 	}
+	s.mu.Unlock()
 	n = len(first)
-	slices.SortFunc(first, strings.Compare)
+	slices.Sort(first) // without the lock: there may be very many
 	return first[:min(n, maxBlockedNamed)], n
 }
 
