@@ -2,8 +2,7 @@
 // when its test ends.
 //
 // cmdtest.go builds and runs the commands, daemon.go is a daemon as a process, fleet.go a manager with slaves, port.go finds
-// ports,
-// terminal.go is a terminal in memory.
+// ports, terminal.go is a terminal in memory.
 package cmdtest
 
 import (
@@ -20,6 +19,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"renraku/slave/slavetest"
 )
 
 const (
@@ -41,7 +42,7 @@ func build() {
 		return
 	}
 	args, env := []string{"build", "-o", binaries + string(filepath.Separator)}, append(os.Environ(), "CGO_ENABLED=0")
-	if race {
+	if slavetest.Race {
 		args, env = append(args, "-race"), os.Environ()
 	}
 	c := exec.Command("go", append(args, "renraku/cmd/renraku", "renraku/cmd/renrakud")...)
