@@ -76,6 +76,9 @@ func (c *Credentials) otherRole() Role {
 func (c *Credentials) config() *tls.Config {
 	config := newConfig()
 	config.Certificates = []tls.Certificate{c.own}
+	config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		return &c.own, nil // whatever authorities the server names: it is the only one there is
+	}
 	return config
 }
 

@@ -183,6 +183,24 @@ func TestAClientTakesNobodyElse(t *testing.T) {
 	require.NoError(t, client.err, "such a server can be right")
 }
 
+// A server in another language may name the authorities that it takes, or others.
+func TestAClientShowsItsCertificateWhateverAuthoritiesTheServerNames(t *testing.T) {
+	k, foreign := slavetest.NewKeys(t, "mgr01"), slavetest.NewKeys(t, "mgr01")
+	folder := k.Folder(t, "app01", later())
+	certificate := must(tls.X509KeyPair(folder["host.crt"], folder["host.key"]))
+	named := x509.NewCertPool()
+	other := *foreign.Authority.Certificate
+	other.RawSubject = append([]byte(nil), other.RawSubject...)
+	other.RawSubject[len(other.RawSubject)-1]++ // since all authorities of renraku have the same name
+	named.AddCert(&other)
+	client, server := handshake(t, to(k.Security(t, "mgr01"), host(t, "app01")), func(ctx context.Context, conn net.Conn) (net.Conn, error) {
+		secured := tls.Server(conn, &tls.Config{Certificates: []tls.Certificate{certificate}, ClientAuth: tls.RequireAnyClientCert, ClientCAs: named})
+		return secured, secured.HandshakeContext(ctx)
+	})
+	require.NoError(t, errors.Join(client.err, server.err))
+	assert.Equal(t, "mgr01", server.conn.(*tls.Conn).ConnectionState().PeerCertificates[0].Subject.CommonName)
+}
+
 func TestAnEndedAuthorityIsSaid(t *testing.T) {
 	k := slavetest.NewKeys(t, "mgr01")
 	manager, ends := k.Security(t, "mgr01"), k.Authority.Certificate.NotAfter
