@@ -7,10 +7,10 @@ import (
 	"renraku/slave"
 )
 
-// Limits are those of a manager of the given slaves.
-func Limits(slaves []Slave) []slave.Limit {
+// Limits are those of a manager of the given slaves, in sealed mode or in plain mode, with or without the fallback to TCP.
+func Limits(slaves []Slave, sealed, fallback bool) []slave.Limit {
 	all, most := ratesOf(slaves)
-	return []slave.Limit{
+	limits := []slave.Limit{
 		{At: "manager", What: "connections of one slave's address at once", Value: fmt.Sprint(maxSlaveConnections), More: slave.LimitClosed},
 		{At: "manager", What: "datagrams of all slaves", Value: perSecond(all), More: slave.LimitDropped},
 		{At: "manager", What: "datagrams of one slave's address, at most", Value: perSecond(most), More: slave.LimitDropped},
@@ -21,6 +21,16 @@ func Limits(slaves []Slave) []slave.Limit {
 		{At: "manager", What: "time for a connection", Value: slave.AsWritten(dialWait), More: "UNREACHABLE"},
 		{At: "manager", What: "orders that left no outcome yet", Value: fmt.Sprint(maxOutstanding), More: "FAILED"},
 	}
+	if sealed {
+		limits = append(limits, slave.Limit{At: "manager", What: "handshakes of TLS at once, but for slow ones",
+			Value: fmt.Sprint(maxHandshakes), More: slave.LimitWaits})
+	}
+	if fallback {
+		limits = append(limits,
+			slave.Limit{At: "manager", What: "inquiries on TCP before a judgement at once", Value: fmt.Sprint(maxProbes), More: "by UDP alone, counted"},
+			slave.Limit{At: "manager", What: "inquiries on TCP of STOPPED slaves at once", Value: fmt.Sprint(maxStoppedProbes), More: slave.LimitWaits})
+	}
+	return limits
 }
 
 // ratesOf is what may come from all addresses together, and from the one that may send most. A name counts as an address of its own.

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"renraku/slave/credentials"
 	"renraku/slave/runs"
 )
 
@@ -21,9 +22,9 @@ const (
 	LimitGivenUp = "given up"
 )
 
-// Limits are those of every server, and of a slave.
-func Limits() []Limit {
-	return []Limit{
+// Limits are those of every server, and of a slave, in sealed mode or in plain mode.
+func Limits(sealed bool) []Limit {
+	all := []Limit{
 		{"each", "connections at once", fmt.Sprint(MaxConnections), LimitClosed},
 		{"slave", "connections of the manager at once", fmt.Sprint(MaxPeerConnections), LimitClosed},
 		{"each", "time until a telegram on a connection", AsWritten(TelegramWait), "closed"},
@@ -37,6 +38,10 @@ func Limits() []Limit {
 		{"each", "output of a run that is kept", "twice " + LimitBytes(runs.OutputPart), "the middle is left out"},
 		{"each", "checks at once", fmt.Sprint(MaxChecks), LimitWaits},
 	}
+	if sealed {
+		all = append(all, Limit{"each", "time for a handshake of TLS", AsWritten(credentials.HandshakeWait), "closed, counted"})
+	}
+	return all
 }
 
 // AsWritten is a duration as the definition has it: 10m, where Go says 10m0s.

@@ -16,5 +16,6 @@ func Limits(d *definition.Definition) ([]slave.Limit, error) {
 	if err != nil {
 		return nil, err
 	}
-	return slices.Concat(slave.Limits(), manager.Limits(slaves), trigger.Limits(), control.Limits()), nil
+	sealed := d.Security.Mode == definition.Sealed
+	return slices.Concat(slave.Limits(sealed), manager.Limits(slaves, sealed, d.Monitor.TCPFallback), trigger.Limits(), control.Limits()), nil
 }
