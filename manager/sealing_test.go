@@ -381,54 +381,6 @@ func recordsOf(t testing.TB, path string) []contactfile.Record {
 	return records
 }
 
-func TestRotationsUnderLossFindNobodyStopped(t *testing.T) {
-	const (
-		rotations = 10
-		slaves    = 20
-		loss      = 0.1
-		seed      = 10320
-	)
-	there := slavetest.NewLine(seed, 1, slavetest.Impairment{Loss: loss})
-	back := slavetest.NewLine(seed, 2, slavetest.Impairment{Loss: loss})
-	c := newSealedControl(t, slaves)
-	for _, m := range c.control.monitors {
-		m.retries = 9 // so that losses alone make a false STOPPED once in 10⁷ rounds
-	}
-	ids := map[uint16]int{}
-	has := map[telegram.Host][]uint16{} // the slaves take both IDs, one after the other
-	for rotation := range rotations {
-		next := master(uint16(rotation + 2))
-		c.masters = append(c.masters, next)
-		switches := c.now.Add(5 * time.Second)
-		rotated := false
-		for end := c.now.Add(time.Minute); c.now.Before(end); {
-			if !rotated && c.now.After(switches) {
-				for i := range slaves {
-					has[hostNumber(t, i)] = []uint16{next.ID - 1, next.ID}
-				}
-				c.control.setMasters([]seal.Master{c.masters[rotation], next})
-				rotated = true
-			}
-			for _, q := range c.turn() {
-				require.True(t, len(has) == 0 || has[q.Host][0] == q.trailer.KeyID || has[q.Host][1] == q.trailer.KeyID)
-				for range there.Carry(q.bytes) {
-					for _, answer := range back.Carry(c.answer(&q)) {
-						if c.take(answer.Bytes) == slave.NoDrop {
-							ids[q.trailer.KeyID]++
-						}
-					}
-				}
-			}
-		}
-		require.NotZero(t, ids[next.ID], "rotation %d", rotation)
-	}
-	for _, event := range c.events.told() {
-		assert.NotContains(t, event, "STOPPED")
-	}
-	assert.Len(t, ids, rotations+1)
-	assert.NotZero(t, there.Counts().Lost)
-}
-
 func TestSealingAndOpeningAllocateNothing(t *testing.T) {
 	c := newSealedControl(t, 1)
 	c.run(time.Minute)
@@ -444,38 +396,6 @@ func TestSealingAndOpeningAllocateNothing(t *testing.T) {
 	}))
 	assert.Equal(t, slave.DropReplay, drop)
 	assert.Equal(t, 1, c.out.Len())
-}
-
-func TestARoundThatHasBegunEndsWithItsKey(t *testing.T) {
-	c := newSealedControl(t, 1)
-	c.run(15 * time.Second)
-	first := c.turn()[0]
-	c.masters = append(c.masters, master(2))
-	c.control.setMasters(c.masters)
-	second := c.turn()[0]
-	assert.Equal(t, uint16(1), second.trailer.KeyID, "the next attempt of the same round")
-	require.Equal(t, slave.NoDrop, c.take(c.answer(&first)))
-	assert.Equal(t, uint16(2), c.turn()[0].trailer.KeyID, "the next round")
-}
-
-// Where a server was broken into, the keys are made anew in another directory, and their IDs begin at 1 again.
-func TestAnotherMasterKeyOfTheSameIDSealsFromTheNextRoundOn(t *testing.T) {
-	c := newSealedControl(t, 1)
-	c.run(15 * time.Second)
-	c.turn()
-	anew := master(2)
-	anew.ID = 1
-	c.control.setMasters([]seal.Master{anew})
-	c.turn() // the next attempt of the same round has the old key still
-	c.masters, c.pairs = []seal.Master{anew}, map[keyOf]seal.Pair{}
-	m := c.control.monitors[0]
-	m.endRound(c.now)
-	c.control.schedule.moved(m)
-	q := c.turn()[0]
-	assert.Equal(t, slave.NoDrop, c.take(c.answer(&q)))
-	before := c.control.sealing.master
-	c.control.setMasters([]seal.Master{anew})
-	assert.Same(t, before, c.control.sealing.master, "the same key again is none to take up")
 }
 
 func TestAnAnswerToAnInquiryBeforeTheRoundBeganAnewCounts(t *testing.T) {
