@@ -46,6 +46,7 @@ type Line struct {
 	bad    Impairment
 	lost   int // datagrams left of a burst
 	count  Counts
+	watch  func(b []byte) // nil: nobody watches
 }
 
 // Counts is what a line has done so far.
@@ -76,6 +77,11 @@ func (l *Line) Carry(b []byte) []Copy {
 	if l.random.Float64() < l.bad.Duplicate {
 		l.count.Duplicated++
 		copies = l.copy(copies, b)
+	}
+	if l.watch != nil {
+		for i := range copies {
+			l.watch(copies[i].Bytes)
+		}
 	}
 	return copies
 }
@@ -115,6 +121,13 @@ func (l *Line) Set(bad Impairment) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.bad, l.lost = bad, 0
+}
+
+// Watch has everything that comes out of the line shown to watch, one datagram after the other; the bytes stay the line's.
+func (l *Line) Watch(watch func(b []byte)) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.watch = watch
 }
 
 // Counts is what the line has done so far.

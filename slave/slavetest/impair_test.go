@@ -52,3 +52,16 @@ func TestALineIsAsBadAsItIsMade(t *testing.T) {
 	assert.InEpsilon(t, (3*begin+(1-begin)*bad.Loss)/(1+2*begin), float64(got.Lost)/n, 0.05)
 	assert.InDelta(t, bad.Delay, longest, float64(10*time.Millisecond))
 }
+
+func TestALineShowsEverythingThatComesOutOfIt(t *testing.T) {
+	line := NewLine(1, 1, bad)
+	var shown, out [][]byte
+	line.Watch(func(b []byte) { shown = append(shown, b) })
+	for i := range 1000 {
+		for _, c := range line.Carry([]byte{byte(i), byte(i >> 8)}) {
+			out = append(out, c.Bytes)
+		}
+	}
+	assert.NotEmpty(t, out)
+	assert.Equal(t, out, shown)
+}
