@@ -51,6 +51,7 @@ func (f *fleet) writeDefinition(v variant, own *realSlave) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "[manager]\nhost = %q\naddress = %q\n\n[monitor]\ninterval = %q\ntimeout = %q\nretries = %d\n",
 		managerHost, managerAddress, interval, timeout, retries)
+	b.WriteString(f.keys.definition())
 	for _, s := range f.real {
 		address := s.toSlave.Address
 		if s == own {

@@ -17,6 +17,7 @@ const (
 	pauseMost    = 4 * time.Second
 
 	restartAt     = 5 // the restart is after one part of so many of the time: the rest of it is one life, whose growth is judged
+	rotateAt      = 4 // in sealed mode keys are rotated after one part of so many at the latest
 	reloadWait    = 15 * time.Second
 	figureRestart = "restarts of the manager"
 )
@@ -24,6 +25,7 @@ const (
 // disturb has the manager suffer, one thing after the other, until ctx ends.
 func (s *soak) disturb(ctx context.Context, random *rand.Rand) error {
 	restart := time.Now().Add(s.length / restartAt)
+	rotation := time.Now().Add(s.length / rotateAt)
 	v := base
 	for sleep(ctx, drawTime(random, disturbLeast, disturbMost)) == nil {
 		var err error
@@ -31,6 +33,9 @@ func (s *soak) disturb(ctx context.Context, random *rand.Rand) error {
 		case !restart.IsZero() && time.Now().After(restart):
 			restart = time.Time{}
 			err = s.restartManager(random.IntN(2) == 0)
+		case s.fleet.keys != nil && (n == 4 || n == 5 || time.Now().After(rotation)):
+			rotation = time.Now().Add(s.length)
+			err = s.rotate()
 		case n < 4:
 			err = s.pauseManager(drawTime(random, pauseLeast, pauseMost))
 		case n < 8:
@@ -93,6 +98,20 @@ func (s *soak) redefine(v variant) error {
 	guests := s.fleet.hosts(s.fleet.guests)
 	s.board.expect(guests, anything)
 	s.board.change(s.fleet.roster(v))
+	if err := s.rereadManager(); err != nil {
+		return err
+	}
+	s.board.changed()
+	if v == other {
+		s.board.expect(guests, contactfile.Running)
+	} else {
+		s.journal.forget(guests)
+	}
+	return nil
+}
+
+// rereadManager has the manager read its definition, and its keys, again.
+func (s *soak) rereadManager() error {
 	before, _ := s.journal.readAgain()
 	if err := s.fleet.managerNow().signal(syscall.SIGHUP); err != nil {
 		return err
@@ -101,12 +120,6 @@ func (s *soak) redefine(v variant) error {
 		now, _ := s.journal.readAgain()
 		return now > before
 	})
-	s.board.changed()
-	if v == other {
-		s.board.expect(guests, contactfile.Running)
-	} else {
-		s.journal.forget(guests)
-	}
 	return nil
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"renraku/cmd/internal/control"
 	"renraku/cmd/internal/daemon"
+	"renraku/cmd/internal/definition"
 	"renraku/slave"
 	"renraku/slave/slavetest"
 )
@@ -43,6 +44,7 @@ const (
 type realSlave struct {
 	host, dir, address string
 	toSlave, toManager *slavetest.Proxy
+	asked, answered    recorder // in sealed mode
 
 	mu     sync.Mutex
 	daemon *child
@@ -58,6 +60,7 @@ type group struct {
 type fleet struct {
 	ctx         context.Context // of its processes
 	dir, ledger string
+	keys        *keys  // nil: plain mode
 	network     string // the first three bytes of all addresses
 	seed        uint64
 	width       int // of the numbers of simulated slaves
@@ -81,6 +84,11 @@ func startFleet(ctx context.Context, dir string, o *options, j *journal) (*fleet
 	pid := os.Getpid()
 	f := &fleet{ctx: ctx, dir: dir, ledger: filepath.Join(dir, "ledger"), seed: o.seed, journal: j, width: len(strconv.Itoa(o.slaves + guests)),
 		network: fmt.Sprintf("127.%d.%d.", 64+pid>>8&63, pid&255)}
+	if o.mode == definition.Sealed.String() {
+		if err := f.makeKeys(); err != nil {
+			return f, err
+		}
+	}
 	if err := f.startSimulation(ctx, o.slaves); err != nil {
 		return f, err
 	}
@@ -93,7 +101,7 @@ func startFleet(ctx context.Context, dir string, o *options, j *journal) (*fleet
 		if err := f.writeDefinition(base, s); err != nil {
 			return f, err
 		}
-		if err := s.start(ctx, f.dir); err != nil {
+		if err := f.startReal(ctx, s); err != nil {
 			return f, err
 		}
 	}
@@ -106,7 +114,11 @@ func startFleet(ctx context.Context, dir string, o *options, j *journal) (*fleet
 func (f *fleet) startSimulation(ctx context.Context, slaves int) error {
 	var err error
 	address := f.address(simulationNode, daemonPort)
-	if f.simulation, err = start(ctx, "simulation", os.Stderr, roleSimulation, strconv.Itoa(slaves+guests), address); err != nil {
+	args := []string{strconv.Itoa(slaves + guests), address}
+	if f.keys != nil {
+		args = append(args, f.keys.dir)
+	}
+	if f.simulation, err = start(ctx, "simulation", os.Stderr, roleSimulation, args...); err != nil {
 		return err
 	}
 	for i := range groups + 1 {
@@ -134,6 +146,10 @@ func (f *fleet) placeReal(k int) (err error) {
 		return err
 	}
 	f.real = append(f.real, s)
+	if f.keys != nil {
+		s.toSlave.There.Watch(s.asked.keep)
+		s.toSlave.Back.Watch(s.answered.keep)
+	}
 	back := slavetest.Place{Listen: f.address(managerNode, managerPort+k), Target: f.address(managerNode, daemonPort), From: f.ip(realNode + k)}
 	s.toManager, err = slavetest.OpenProxy(back, f.seed, uint64(2*k+1), slavetest.Impairment{}, slavetest.Streams{})
 	return err
@@ -166,14 +182,15 @@ func (f *fleet) hosts(g *group) (all []string) {
 	return all
 }
 
-// start starts the daemon of a real slave.
-func (s *realSlave) start(ctx context.Context, dir string) error {
-	log, err := os.OpenFile(filepath.Join(dir, s.host+".log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+// startReal starts the daemon of a real slave.
+func (f *fleet) startReal(ctx context.Context, s *realSlave) error {
+	defer f.keys.hold()()
+	log, err := os.OpenFile(f.log(s.host), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return err
 	}
 	defer log.Close()
-	c, err := start(ctx, s.host, log, roleDaemon, filepath.Join(dir, s.host+".toml"), s.host, s.dir)
+	c, err := start(ctx, s.host, log, roleDaemon, filepath.Join(f.dir, s.host+".toml"), s.host, s.dir)
 	if err != nil {
 		return err
 	}
@@ -205,6 +222,8 @@ func (f *fleet) managerNow() *child {
 	defer f.mu.Unlock()
 	return f.manager
 }
+
+func (f *fleet) log(host string) string { return filepath.Join(f.dir, host+".log") }
 
 func (f *fleet) managerDir() string { return filepath.Join(f.dir, managerHost) }
 

@@ -2,6 +2,7 @@
 // whether anything was lost, was done twice, or grew. SOAK.md says what it does and what must hold.
 //
 //	go run ./cmd/internal/soak
+//	go run ./cmd/internal/soak -mode sealed
 //
 // The files, and what each owns:
 //
@@ -9,6 +10,7 @@
 //   - soak.go: the whole of a run, step by step.
 //   - child.go: the processes that it starts of itself; roles.go: what those do.
 //   - fleet.go: the servers, their addresses and proxies; definition.go: the definition file of each.
+//   - keys.go: the keys in sealed mode, and their rotation.
 //   - weather.go: what the network and the slaves suffer; disturb.go: what the manager does; rubbish.go: what strangers send.
 //   - orders.go: the orders and messages that are given meanwhile, and what was told of them.
 //   - board.go: what the contact file has to say of each slave, and whether it does; journal.go: what the manager's log says.
@@ -27,6 +29,7 @@ import (
 	"os/signal"
 	"time"
 
+	"renraku/cmd/internal/definition"
 	"renraku/slave/runs"
 )
 
@@ -35,6 +38,7 @@ type options struct {
 	length time.Duration // of the faults
 	slaves int           // that are simulated
 	seed   uint64
+	mode   string // plain or sealed
 }
 
 func main() {
@@ -46,6 +50,7 @@ func main() {
 	role := flags.String("role", "", "what this `process` is; it is set by the program itself")
 	flags.DurationVar(&o.length, "for", time.Hour, "the `time` for which there are faults")
 	flags.IntVar(&o.slaves, "slaves", 1000, "the `number` of simulated slaves, beside those that run processes")
+	flags.StringVar(&o.mode, "mode", definition.Plain.String(), "the `mode` of the fleet: plain or sealed")
 	flags.Uint64Var(&o.seed, "seed", 0, "the `number` that the faults are drawn from; 0: another one each time")
 	flags.Parse(os.Args[1:])
 	if *role != "" {
@@ -73,6 +78,8 @@ func (o *options) check() error {
 		o.seed = rand.Uint64()
 	}
 	switch {
+	case o.mode != definition.Plain.String() && o.mode != definition.Sealed.String():
+		return fmt.Errorf("-mode %s: plain or sealed is right", o.mode)
 	case o.length < leastLength:
 		return fmt.Errorf("-for %v: %v or more is right: in less, nothing can be said about growth", o.length, leastLength)
 	case o.slaves < groups || o.slaves > mostSlaves:

@@ -14,13 +14,14 @@ import (
 	"renraku/cmd/internal/daemon"
 	"renraku/cmd/internal/definition"
 	"renraku/slave"
+	"renraku/slave/credentials"
 	"renraku/slave/datagram"
 )
 
 // The roles of a child.
 const (
 	roleDaemon     = "daemon"     // definition, host, directory: what renrakud is
-	roleSimulation = "simulation" // number, address: what renraku simulate is
+	roleSimulation = "simulation" // number, address, in sealed mode the directory of keys: what renraku simulate is
 )
 
 // serveRole is the child's side.
@@ -28,8 +29,8 @@ func serveRole(role string, args []string) error {
 	switch {
 	case role == roleDaemon && len(args) == 3:
 		return serveDaemon(args[0], args[1], args[2])
-	case role == roleSimulation && len(args) == 2:
-		return serveSimulation(args[0], args[1])
+	case role == roleSimulation && (len(args) == 2 || len(args) == 3):
+		return serveSimulation(args[0], args[1], args[2:]...)
 	}
 	return fmt.Errorf("no such role with %q", args)
 }
@@ -75,8 +76,8 @@ func serveDaemon(config, host, dir string) error {
 	return one.Run(ctx)
 }
 
-// serveSimulation answers as the simulated slaves.
-func serveSimulation(slaves, address string) error {
+// serveSimulation answers as the simulated slaves, in sealed mode with the keys of that directory.
+func serveSimulation(slaves, address string, keys ...string) error {
 	n, err := strconv.Atoi(slaves)
 	if err != nil {
 		return err
@@ -84,6 +85,12 @@ func serveSimulation(slaves, address string) error {
 	s, err := slave.NewSimulation(simulatedPrefix, n)
 	if err != nil {
 		return err
+	}
+	for _, dir := range keys {
+		if s.Issuer, err = credentials.LoadIssuer(dir, os.ReadFile); err != nil {
+			return err
+		}
+		s.Seal(s.Issuer.Manager, s.Issuer.Masters)
 	}
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
@@ -100,7 +107,14 @@ func serveSimulation(slaves, address string) error {
 	packets.SetReadBuffer(simulationBuffer)
 	go s.Serve(context.Background(), packets, listener, slog.New(slog.DiscardHandler))
 	sayServing()
-	return answerQuestions(func(question []string) (any, error) { // first, step, last, whether they are silent
+	return answerQuestions(func(question []string) (any, error) { // first, step, last, whether they are silent; or no word: the keys again
+		if len(question) == 0 {
+			_, masters, err := credentials.FindMasters(keys[0], os.ReadFile)
+			if err == nil {
+				s.SetMasters(masters)
+			}
+			return err == nil, err
+		}
 		var first, step, last int
 		var silent bool
 		if _, err := fmt.Sscan(fmt.Sprintln(anys(question)...), &first, &step, &last, &silent); err != nil {

@@ -69,7 +69,7 @@ func run(ctx context.Context, o *options) (held bool, err error) {
 	w := newWrongs(os.Stderr)
 	s := &soak{length: o.length, seed: o.seed, wrong: w, figures: newFigures(), journal: newJournal(log, w),
 		told: &told{rows: map[row]int{}, mayRun: map[target]int{}}, every: min(sampleEvery, o.length/leastSamples)}
-	fmt.Fprintf(os.Stderr, "soak: -for %v -slaves %d -seed %d\n", o.length, o.slaves, o.seed)
+	fmt.Fprintf(os.Stderr, "soak: -for %v -slaves %d -mode %s -seed %d\n", o.length, o.slaves, o.mode, o.seed)
 	if s.fleet, err = startFleet(ctx, dir, o, s.journal); err != nil {
 		s.fleet.stop()
 		return false, err
@@ -245,6 +245,7 @@ func (s *soak) conclude(ctx context.Context, must *claims) (bool, error) {
 	must.add(looks > 0, "the contact file was read", fmt.Sprintf("%d times", looks), "at least once")
 	must.add(true, "found STOPPED where nothing answered", s.board.told(contactfile.Stopped), stoppedBound.String())
 	must.add(true, "found RUNNING where the network is well", s.board.told(contactfile.Running), runningBound.String())
+	s.judgeKeys(must)
 	must.addWrongs(s.wrong)
 	s.addFigures(ctx, b)
 	s.figures.print(os.Stdout)
