@@ -27,8 +27,9 @@
 //     record is served by a slave.ExecutionControl.
 //
 // Who owns what: Server.Run owns the goroutines and ends after them: one that inquires and reads answers, so that all that has come is
-// read before anyone is judged, and one for each connection and each inquiry on TCP, which have named bounds. There is none for a slave, and no timer. StatusControl has one mutex
-// over all monitors, and holds it while it writes a record, so that the file and the monitors never disagree; SetSlaves alone changes
-// which monitors there are; no system call on a socket is made under it. Each target has a mutex of its own, held while an outcome
-// is written to the history; the mutex of StatusControl may be taken under it, not the other way round.
+// read before anyone is judged, and one for each connection and each inquiry on TCP, which have named bounds. There is none for a
+// slave, and no timer. StatusControl has one mutex over all monitors, and holds it while it writes a record, so that the file and the
+// monitors never disagree; SetSlaves alone changes which monitors there are; no system call on a socket is made under it. Each target
+// has a mutex of its own, held while an outcome is written to the history; the mutex of StatusControl may be taken under it, not the
+// other way round.
 package manager

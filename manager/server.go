@@ -129,8 +129,9 @@ func portAtConnect(_, _ string, c syscall.RawConn) error {
 }
 
 // Run begins monitoring and serves until ctx ends; then every slave is told END, the contact file is cleared, and processes
-// in progress are waited for a short while. Where the disk is full, that is logged, and monitoring begins once it is not. The error is a socket's or the contact file's. Where the cause of ctx's end is
-// slave.ErrKilled, nobody is told anything and the file is left as it is.
+// in progress are waited for a short while. Where the disk is full, that is logged, and monitoring begins once it is not. The error is
+// a socket's or the contact file's. Where the cause of ctx's end is slave.ErrKilled, nobody is told anything and the file is left as
+// it is.
 func (s *Server) Run(ctx context.Context) error {
 	defer s.packets.Close()
 	defer s.listener.Close()

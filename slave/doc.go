@@ -15,7 +15,8 @@
 //   - process.go: Process, one process definition (file 90). pattern.go: host patterns and ranges.
 //   - outcome.go: Outcome and Result, and how they stand in XR. mark.go: who asked for a run, at the end of the text of its XR.
 //   - privilege.go: which processes a daemon without rights cannot run.
-//   - endpoint.go: the UDP end and the sockets (240); package datagram beneath reads and writes in batches. orders.go: the TCP end, one goroutine for each connection.
+//   - endpoint.go: the UDP end and the sockets (240); package datagram beneath reads and writes in batches. orders.go: the TCP end, one
+//     goroutine for each connection.
 //   - sealing.go: sealed mode on UDP (package telegram/seal): what is taken, and the trailers of what is sent. heard.go: the last inquiry
 //     that was taken, so that none is taken twice. starts.go: the number of the daemon's start.
 //   - tls.go: the handshakes of connections that were taken, in sealed mode; package credentials beneath does them.

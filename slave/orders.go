@@ -36,7 +36,8 @@ func (e *endpoint) serveOrders(ctx context.Context) error {
 }
 
 // AcceptConnections gives each connection that admit does not drop to serve, in a goroutine of its own, and closes it
-// afterwards; it serves MaxConnections at once, and perPeer of one address. What is dropped is closed without a byte. It returns when ctx has ended, or the listener was closed, and the last connection has ended.
+// afterwards; it serves MaxConnections at once, and perPeer of one address. What is dropped is closed without a byte. It returns when ctx
+// has ended, or the listener was closed, and the last connection has ended.
 func AcceptConnections(ctx context.Context, listener net.Listener, log *slog.Logger, perPeer int,
 	admit func(netip.Addr) Drop, drops *Drops, serve func(context.Context, net.Conn, netip.Addr)) error {
 	defer context.AfterFunc(ctx, func() { listener.Close() })()

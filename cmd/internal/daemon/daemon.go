@@ -1,7 +1,8 @@
 // Package daemon is one daemon on one directory: its role, its contact file, its sockets, and the operator's commands.
 //
-// daemon.go opens and runs it, listen.go opens its sockets, security.go its keys in sealed mode, triggers.go is what its triggers order, reload.go takes another
-// definition over. station.go is what the operator, the triggers and a reload reach; manager.go and slave.go are the two roles.
+// daemon.go opens and runs it, listen.go opens its sockets, security.go its keys in sealed mode, triggers.go is what its triggers order,
+// reload.go takes another definition over, limits.go is every limit. station.go is what the operator, the triggers and a reload reach;
+// manager.go and slave.go are the two roles.
 package daemon
 
 import (

@@ -12,7 +12,8 @@
 //   - bare.go: the limit: round trips with nothing in them.
 //   - poll.go: a manager's status control that polls as fast as it can; simulation.go: the slaves.
 //   - ratio.go: the table of both.
-//   - hold.go: renrakud with 100,000 slaves at one inquiry a second, or with 50,000 in sealed mode; fall.go: when some of them fall silent, and when it is stopped.
+//   - hold.go: renrakud with 100,000 slaves at one inquiry a second, or with 50,000 in sealed mode; fall.go: when some of them fall
+//     silent, and when it is stopped.
 //   - watch.go: what a daemon's log and contact file say meanwhile.
 //   - table.go: what must hold, and whether it does.
 package main
