@@ -23,7 +23,7 @@ func reread(t *testing.T, d *cmdtest.Daemon) {
 
 func TestASealedFleetOrdersAndRotatesItsKeysWhileAProcessRuns(t *testing.T) {
 	t.Parallel()
-	f := cmdtest.NewFleet(t, noPolls)
+	f := cmdtest.NewFleet(t, quickPolls+"\ntcp_fallback = false")
 	f.Seal(t)
 	daemons := f.StartAll(t)
 	release := hold(t, f, first)
@@ -42,6 +42,7 @@ func TestASealedFleetOrdersAndRotatesItsKeysWhileAProcessRuns(t *testing.T) {
 		for _, host := range []string{first, second, manager} {
 			reread(t, daemons[host])
 		}
+		rounds(t, f)
 	}
 	certificates = append(certificates, shown())
 	assert.NotEqual(t, certificates[0], certificates[1])
@@ -56,6 +57,13 @@ func TestASealedFleetOrdersAndRotatesItsKeysWhileAProcessRuns(t *testing.T) {
 			assert.NotContains(t, d.Log(), "level=ERROR", host)
 		}
 		assert.Contains(t, d.Log(), `ids="[2 3]"`, host)
+	}
+
+	// One that is started now has no other keys than these: each of those that were there takes them on UDP too.
+	for _, host := range []string{second, manager} {
+		require.Equal(t, 0, daemons[host].Terminate(t), host)
+		f.Start(t, host)
+		f.AwaitManager(t, aWhile, "mgr01 RUNNING NOT-STARTED", "app01 RUNNING ONLINE", "app02 RUNNING ONLINE")
 	}
 }
 
