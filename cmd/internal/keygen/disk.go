@@ -25,11 +25,7 @@ func openDir(path string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	info, err := dir.Stat()
-	if err == nil && info.Mode().Perm()&^dirMode != 0 {
-		err = fmt.Errorf("%s has the mode %04o: only its owner may read it, so 0700 is right", path, info.Mode().Perm())
-	}
-	if err == nil {
+	if err = checkDir(dir); err == nil {
 		err = unix.Flock(int(dir.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 		if errors.Is(err, unix.EWOULDBLOCK) {
 			err = fmt.Errorf("another renraku keygen works on %s", path)
@@ -40,6 +36,21 @@ func openDir(path string) (*os.File, error) {
 		return nil, err
 	}
 	return dir, nil
+}
+
+// checkDir says whether anybody else could read the keys in it, or put others there.
+func checkDir(dir *os.File) error {
+	var info unix.Stat_t
+	if err := unix.Fstat(int(dir.Fd()), &info); err != nil {
+		return &fs.PathError{Op: "stat", Path: dir.Name(), Err: err}
+	}
+	switch me, mode := os.Geteuid(), info.Mode&0o777; {
+	case info.Uid != uint32(me):
+		return fmt.Errorf("%s belongs to user %d, who could read all keys: one of user %d, who runs this, is right", dir.Name(), info.Uid, me)
+	case mode&^dirMode != 0:
+		return fmt.Errorf("%s has the mode %04o: only its owner may read it, so 0700 is right", dir.Name(), mode)
+	}
+	return nil
 }
 
 // temporary is the name under which a file or a folder is made.

@@ -224,6 +224,12 @@ func TestWhatIsNotAsKeygenMadeItIsNamed(t *testing.T) {
 			"authority.crt: no such file or directory"},
 		{"a directory that others may read", func(t *testing.T, o *Options) { require.NoError(t, os.Chmod(o.Dir, 0o750)) },
 			" has the mode 0750: only its owner may read it, so 0700 is right"},
+		{"a directory of another user", func(t *testing.T, o *Options) {
+			if os.Geteuid() != 0 {
+				t.Skip("only root can give a directory away")
+			}
+			require.NoError(t, os.Chown(o.Dir, 65534, 65534))
+		}, " belongs to user 65534, who could read all keys: one of user 0, who runs this, is right"},
 		{"another run", func(t *testing.T, o *Options) {
 			dir, err := openDir(o.Dir)
 			require.NoError(t, err)
