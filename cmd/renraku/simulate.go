@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"renraku/cmd/internal/exit"
+	"renraku/cmd/internal/trusted"
 	"renraku/slave"
 	"renraku/slave/credentials"
 	"renraku/slave/datagram"
@@ -49,7 +50,7 @@ func simulate(c *cobra.Command, prefix string, slaves int, listen, keys string) 
 		return exit.With(exit.Usage, err)
 	}
 	if keys != "" {
-		if s.Issuer, err = credentials.LoadIssuer(keys, os.ReadFile); err != nil {
+		if s.Issuer, err = credentials.LoadIssuer(keys, trusted.ReadKeyFile); err != nil {
 			return fmt.Errorf("--keys %s: %w", keys, err)
 		}
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 	"os/exec"
 	"regexp"
 	"strings"
@@ -106,6 +107,13 @@ host = "sim[01-30]"
 address = "127.0.0.1:%d"
 `, dir, ports[1], ports[0]))
 	require.Equal(t, 0, cmdtest.Renraku(t, "keygen", dir+"/keys", "--config", config).Code)
+	for _, secret := range []string{dir + "/keys/authority.key", dir + "/keys/mgr01/keys"} {
+		require.NoError(t, os.Chmod(secret, 0o644))
+		out := cmdtest.Renraku(t, "simulate", "--slaves", "30", "--listen", fmt.Sprintf("127.0.0.1:%d", ports[0]), "--keys", dir+"/keys")
+		assert.Equal(t, 1, out.Code)
+		assert.Contains(t, out.Stderr, secret+" is not to be trusted: it is secret")
+		require.NoError(t, os.Chmod(secret, 0o600))
+	}
 	p := cmdtest.Begin(t, exec.Command(cmdtest.Binary(t, "renraku"), "simulate", "--slaves", "30", "--listen", fmt.Sprintf("127.0.0.1:%d", ports[0]),
 		"--keys", dir+"/keys"))
 	cmdtest.Until(t, aWhile, "the simulation answers", func() bool { return strings.Contains(p.Stdout(), "answering as 30 slaves on ") })

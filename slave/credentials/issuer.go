@@ -20,6 +20,11 @@ import (
 // AuthorityKeyFile is the name of the authority's private key in the directory of renraku keygen, beside AuthorityCertificateFile.
 const AuthorityKeyFile = "authority.key"
 
+// IsSecret says of a file of that name, in a folder or in the directory of renraku keygen, whether nobody else may read it.
+func IsSecret(name string) bool {
+	return name == KeysFile || name == PrivateKeyFile || name == AuthorityKeyFile
+}
+
 // maxIssued is how many certificates an Issuer keeps.
 const maxIssued = 1024
 

@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
-	"path/filepath"
 	"time"
 
 	"renraku/cmd/internal/definition"
@@ -37,7 +35,7 @@ func loadCredentials(d *definition.Definition, host string, log *slog.Logger) (*
 		return nil, err
 	}
 	dir := d.Security.KeysOf(host)
-	c, err := credentials.Load(dir, readKeyFile, own, manager)
+	c, err := credentials.Load(dir, trusted.ReadKeyFile, own, manager)
 	if err != nil {
 		return nil, fmt.Errorf("the mode of %s is sealed, and the keys of %s, which renraku keygen makes, are not right: %w", d.File, host, err)
 	}
@@ -56,23 +54,6 @@ func sayEnds(c *credentials.Credentials, now time.Time, log *slog.Logger) {
 		log.Log(context.Background(), level, "certificate to be renewed: renraku keygen --rotate", "reason", end)
 	}
 }
-
-// readKeyFile reads a file of the folder of keys. Nobody else may write any of them, nor read the secrets.
-func readKeyFile(path string) ([]byte, error) {
-	open := trusted.Open
-	if name := filepath.Base(path); name == credentials.KeysFile || name == credentials.PrivateKeyFile {
-		open = trusted.OpenSecret
-	}
-	f, err := open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, maxKeyFile))
-}
-
-// maxKeyFile is the length in bytes beyond which a file of the folder is not read; none is nearly as long.
-const maxKeyFile = 1 << 20
 
 // errMode says that a running daemon cannot change the mode.
 var errMode = errors.New("a running daemon cannot change it: the daemons of all servers have to be started again")

@@ -1,6 +1,8 @@
 // Package trusted opens files that say what a daemon does, such as the definition and keys, and refuses those that somebody else could
 // have written, or, of a secret, read. What is checked is the file that is open, and the directory that it was opened in, not what
 // stands at the path a moment later.
+//
+// trusted.go opens them, keys.go reads those of sealed mode.
 package trusted
 
 import (
