@@ -6,7 +6,7 @@ import "os"
 func SetAt(f func(step string)) { at = f }
 
 // SetParentEnv gives parents an environment.
-func SetParentEnv(env ...string) { parentEnv = env }
+func SetParentEnv(env ...string) { parentEnv.Store(&env) }
 
 // SetParentDisk has a function called before a parent writes a line and before it waits for the disk; an error of it is that of
 // the disk.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -229,7 +230,7 @@ func plain(err error) error {
 }
 
 // parentEnv is the environment of parents: empty, except in tests.
-var parentEnv []string
+var parentEnv atomic.Pointer[[]string]
 
 // at is called at each step, so that tests can end the daemon or the parent right there.
 var at = func(step string) {}

@@ -149,9 +149,13 @@ func startParent(p *parents) (*parentLink, error) {
 		return nil, err
 	}
 	defer null.Close()
+	env := []string{}
+	if set := parentEnv.Load(); set != nil {
+		env = append(env, *set...)
+	}
 	process, err := os.StartProcess(self, []string{parentName, noRunYet}, &os.ProcAttr{
 		Dir:   "/",
-		Env:   append([]string{}, parentEnv...),
+		Env:   env,
 		Files: []*os.File{null, null, null, theirs},
 		Sys:   &syscall.SysProcAttr{Setsid: true},
 	})
