@@ -68,7 +68,7 @@ func TestTenRotationsUnderLossFindNobodyStopped(t *testing.T) {
 	const (
 		rotations = 10
 		loss      = 0.1
-		polls     = 3
+		polls     = 2
 	)
 	f := cmdtest.NewFleet(t, lossyPolls)
 	f.Seal(t)
@@ -98,9 +98,10 @@ func TestTenRotationsUnderLossFindNobodyStopped(t *testing.T) {
 	orderOnline(t, f, second)
 	f.AwaitManager(t, atOnce, manager+" RUNNING", first+" RUNNING ONLINE", second+" RUNNING ONLINE")
 	assert.NotContains(t, daemons[manager].Log(), "STOPPED")
+	lost := 0
 	for host, p := range network.Proxies {
 		assert.Len(t, network.ids(host), rotations+1, host)
-		assert.NotZero(t, p.There.Counts().Lost, host)
-		assert.NotZero(t, p.Back.Counts().Lost, host)
+		lost += p.There.Counts().Lost + p.Back.Counts().Lost
 	}
+	assert.NotZero(t, lost)
 }
