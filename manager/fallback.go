@@ -194,7 +194,11 @@ func (s *StatusControl) sayBlocked(m *monitor) {
 	if !s.fallback.blocked[m] {
 		s.fallback.blocked[m] = true
 		name := m.host.String()
-		s.log.Warn(name+" is RUNNING, but UDP is blocked: it answers on TCP alone", "host", name, "inquiries", m.attempts)
+		why := "UDP is blocked"
+		if s.sealing != nil { // its certificate is right, but what it sends on UDP may be dropped for its MAC
+			why += ", or its keys are not those of the manager"
+		}
+		s.log.Warn(name+" is RUNNING, but "+why+": it answers on TCP alone", "host", name, "inquiries", m.attempts)
 	}
 }
 

@@ -23,6 +23,7 @@ type responses struct {
 	tell    func(event string)
 	log     *slog.Logger
 	untaken *sayOnce
+	sealed  bool // each connection has a certificate
 }
 
 func newResponses(k *targets, tell func(event string), drops *slave.Drops) *responses {
@@ -85,7 +86,7 @@ func (r *responses) serveTelegram(conn net.Conn, from netip.Addr, t telegram.Tel
 		r.drops.Count(slave.DropAddress)
 		return false
 	}
-	if peer, err := otherPeer(conn, x.Host); err != nil {
+	if peer, err := r.otherPeer(conn, x.Host); err != nil {
 		r.drops.Count(slave.DropCertificate)
 		r.untaken.say(peer, err)
 		return false

@@ -90,6 +90,7 @@ func NewServer(cfg Config, file *contactfile.File, packets slave.PacketConn, lis
 	s.cfg.Slaves = nil // the monitors have taken over what it says
 	s.takeUpOrders(file)
 	s.responses = newResponses(s.targets, cfg.Tell, &s.drops)
+	s.responses.sealed = cfg.Security != nil
 	c := &courier{
 		dialTo:    dialTo,
 		dials:     newDials(),

@@ -2,6 +2,7 @@ package manager
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"time"
@@ -42,10 +43,16 @@ func (c *courier) whyNotWritten(conn net.Conn, err error) error {
 	return err
 }
 
-// otherPeer says of a connection that is not the host's own by its certificate whose it is. In plain mode there is none.
-func otherPeer(conn net.Conn, host telegram.Host) (peer telegram.Host, err error) {
+// otherPeer says of a connection that is not the host's own by its certificate whose it is. In plain mode nobody has one.
+func (r *responses) otherPeer(conn net.Conn, host telegram.Host) (peer telegram.Host, err error) {
+	if !r.sealed {
+		return telegram.Host{}, nil
+	}
 	sealed, ok := conn.(*credentials.Conn)
-	if !ok || sealed.Peer == host {
+	switch {
+	case !ok:
+		return telegram.Host{}, errors.New("the connection has no certificate")
+	case sealed.Peer == host:
 		return telegram.Host{}, nil
 	}
 	return sealed.Peer, fmt.Errorf("the connection has the certificate of %v, and the response is of %v", sealed.Peer, host)

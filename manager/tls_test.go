@@ -286,3 +286,13 @@ func TestABulkOrderOverTLSIsWholeWhileCertificatesAreReplaced(t *testing.T) {
 	assert.Equal(t, map[string]int{"LAUNCHED: simulated": n}, outcomes)
 	assert.Empty(t, simulation.Drops().All())
 }
+
+func TestInSealedModeAConnectionWithoutACertificateIsNobodys(t *testing.T) {
+	ours, theirs := net.Pipe()
+	defer ours.Close()
+	defer theirs.Close()
+	_, err := (&responses{sealed: true}).otherPeer(ours, host(t, "app01"))
+	assert.ErrorContains(t, err, "no certificate")
+	_, err = (&responses{}).otherPeer(ours, host(t, "app01"))
+	assert.NoError(t, err, "plain mode")
+}
