@@ -12,12 +12,12 @@ import (
 )
 
 const (
-	leastOfBare  = 0.75 // of the bare loop's round trips a second
-	mostOfSmall  = 1.3  // of the cost of a slave of the smallest poll
-	mostMallocs  = 0.01 // for a round trip: none for a datagram, a few for a wait
-	mostSealing  = 4500 * time.Nanosecond
-	askedOnceFor = 200 * time.Microsecond // of the beginning of a poll at most, for each slave
-	askedBefore  = 3                      // inquiries to each slave before it counts: everyone is RUNNING then, and has its keys
+	leastOfBare = 0.75 // of the bare loop's round trips a second
+	mostOfSmall = 1.3  // of the cost of a slave of the smallest poll
+	mostMallocs = 0.01 // for a round trip: none for a datagram, a few for a wait
+	mostSealing = 4500 * time.Nanosecond
+	askedAtMost = 3 * time.Second // the beginning of a poll
+	askedBefore = 3               // inquiries to each slave before it counts: everyone is RUNNING then, and has its keys
 )
 
 // speed is one measurement.
@@ -218,7 +218,7 @@ func measurePollEvery(ctx context.Context, o *options, p *poll, interval time.Du
 		return speed{}, err
 	}
 	defer poll.stop()
-	if err := awaitTrips(ctx, simulation, askedBefore*uint64(n), o.window/4+time.Duration(n)*askedOnceFor); err != nil {
+	if err := awaitTrips(ctx, simulation, askedBefore*uint64(n), askedAtMost); err != nil {
 		return speed{}, err
 	}
 	var memory, from, to polled
