@@ -15,6 +15,8 @@ import (
 
 const (
 	maxProbes        = 256 // inquiries on TCP at once before a judgement; without a place it is made by UDP alone
+	maxSealedProbes  = 4   // the same in sealed mode, where each is a handshake of TLS: many at once would make the rest late
+	maxSealedStopped = 4   // and of those below
 	maxStoppedProbes = 64  // and of slaves that are STOPPED
 
 	// stoppedProbeEvery is how often a STOPPED slave is asked on TCP too, where there are not too many of them.
@@ -106,14 +108,22 @@ func (s *StatusControl) askOnTCP(m *monitor) {
 	}
 	p := &tcpProbe{monitor: m, inquiry: telegram.StatusInquiry{Host: m.host, Control: m.control()}, to: to, until: m.due}
 	if m.judged && !m.running {
-		if f.stopped >= maxStoppedProbes || !m.onTCP.come() {
+		most := maxStoppedProbes
+		if s.sealing != nil {
+			most = maxSealedStopped
+		}
+		if f.stopped >= most || !m.onTCP.come() {
 			return
 		}
 		waits := time.Duration(len(s.monitors)-s.isolation.running) * (m.timeout - m.timeout/2)
-		m.onTCP.take(m.interval, stoppedProbeEvery, waits/maxStoppedProbes)
+		m.onTCP.take(m.interval, stoppedProbeEvery, waits/time.Duration(most))
 		p.place = &f.stopped
 	} else {
-		if f.before >= maxProbes {
+		most := maxProbes
+		if s.sealing != nil {
+			most = maxSealedProbes
+		}
+		if f.before >= most {
 			s.drops.Count(slave.DropProbe)
 			return
 		}
