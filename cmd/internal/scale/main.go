@@ -30,7 +30,6 @@ import (
 // options are the flags.
 type options struct {
 	part   string        // both where empty
-	least  float64       // share of the bare loop's round trips a second
 	rounds int           // of the table, of which the median counts
 	window time.Duration // of one measurement
 	mode   mode          // in which they are held
@@ -43,7 +42,6 @@ func main() {
 	var o options
 	role := flag.String("role", "", "the `process` of a measurement that this one is; it is set by the program itself")
 	flag.StringVar(&o.part, "part", "", "only this `part`: ratio or hold")
-	flag.Float64Var(&o.least, "least", leastOfBare, "the `share` of the bare loop's round trips a second that must be reached")
 	flag.IntVar(&o.rounds, "rounds", 9, "the `number` of times that each ratio is measured")
 	flag.DurationVar(&o.window, "window", time.Second, "the `time` of one measurement of a ratio")
 	o.mode = plain

@@ -59,7 +59,7 @@ func measureRatios(ctx context.Context, o *options, must *claims) error {
 		}
 	}
 	all.print(os.Stdout)
-	all.claim(must, o.least)
+	all.claim(must)
 	return nil
 }
 
@@ -124,12 +124,12 @@ func (r *ratios) print(to io.Writer) {
 }
 
 // claim says what must hold of them.
-func (r *ratios) claim(must *claims, least float64) {
+func (r *ratios) claim(must *claims) {
 	for i, all := range r.polls {
 		s, name := medianOf(all), polls[i].name()
 		if polls[i].mode == plain {
-			must.add(s.ofLimit >= least, name+": round trips a second, of the bare loop's", fmt.Sprintf("%.2f", s.ofLimit),
-				fmt.Sprintf("at least %.2f", least))
+			must.add(s.ofLimit >= leastOfBare, name+": round trips a second, of the bare loop's", fmt.Sprintf("%.2f", s.ofLimit),
+				fmt.Sprintf("at least %.2f", leastOfBare))
 		} else {
 			beyond := medianDifference(all, r.polls[i-1])
 			must.add(beyond <= mostSealing, name+": CPU of a round trip beyond plain", fmt.Sprintf("%.2f µs", float64(beyond)/1e3),
