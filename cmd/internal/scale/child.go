@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+	"syscall"
 )
 
 // A child answers each line of its standard input with one line of JSON, and ends with its input. Its first line says that it
@@ -68,6 +69,11 @@ func (c *child) read(answer any) error {
 	}
 	return json.Unmarshal(line, answer)
 }
+
+// pause has the child do nothing until resume.
+func (c *child) pause() error { return c.command.Process.Signal(syscall.SIGSTOP) }
+
+func (c *child) resume() error { return c.command.Process.Signal(syscall.SIGCONT) }
 
 // stop ends the child.
 func (c *child) stop() {

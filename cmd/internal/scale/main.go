@@ -11,7 +11,7 @@
 //   - mode.go: plain or sealed mode, and what both sides need for it.
 //   - bare.go: the limit: round trips with nothing in them.
 //   - poll.go: a manager's status control that polls as fast as it can; simulation.go: the slaves.
-//   - ratio.go: the table of both.
+//   - loop.go: one of both, and its turns; ratio.go: the table of all.
 //   - hold.go: renrakud with 100,000 slaves at one inquiry a second, or with 50,000 in sealed mode; fall.go: when some of them fall
 //     silent, and when it is stopped.
 //   - watch.go: what a daemon's log and contact file say meanwhile.
@@ -42,8 +42,8 @@ func main() {
 	var o options
 	role := flag.String("role", "", "the `process` of a measurement that this one is; it is set by the program itself")
 	flag.StringVar(&o.part, "part", "", "only this `part`: ratio or hold")
-	flag.IntVar(&o.rounds, "rounds", 9, "the `number` of times that each ratio is measured")
-	flag.DurationVar(&o.window, "window", time.Second, "the `time` of one measurement of a ratio")
+	flag.IntVar(&o.rounds, "rounds", 25, "the `number` of times that each ratio is measured")
+	flag.DurationVar(&o.window, "window", 200*time.Millisecond, "the `time` of one measurement of a ratio")
 	o.mode = plain
 	flag.Var(&o.mode, "mode", "the `mode` in which slaves are held: plain or sealed")
 	flag.IntVar(&o.slaves, "slaves", 0, "the `number` of slaves that are held (default 100000, or 50000 in sealed mode)")

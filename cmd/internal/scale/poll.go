@@ -16,7 +16,7 @@ import (
 
 // A poll at saturation: every slave is due again before it can have been asked, so that status control has always somebody to ask.
 const (
-	demand  = 500_000          // inquiries a second that are wanted, more than there can be
+	demand  = 500_000          // inquiries a second that are due, more than there can be
 	patient = 10 * time.Second // response wait: whoever is late is not asked twice
 )
 
@@ -51,14 +51,13 @@ func servePoll(slaves string, how mode, to, interval string) error {
 	return answerQuestions("", func(question []string) (any, error) {
 		u := ownUsage(question[0] == "memory")
 		u.Heap -= min(before, u.Heap)
-		return polled{u, drops.Of(slave.DropRound), drops.Of(slave.DropOverflow)}, nil
+		return polled{u, drops.Of(slave.DropOverflow)}, nil
 	})
 }
 
-// polled is what a poll has used, and how many rounds it has not begun in time.
+// polled is what a poll has used, and how many datagrams its socket's buffer had no room for.
 type polled struct {
 	usage
-	Skipped  uint64
 	Overflow uint64
 }
 

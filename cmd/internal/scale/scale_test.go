@@ -20,27 +20,57 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-func TestBareLoopAndPollAreMeasuredInProcessesOfTheirOwn(t *testing.T) {
-	o := &options{window: 100 * time.Millisecond}
+func TestBareLoopAndPollAreMeasuredInTurnsInProcessesOfTheirOwn(t *testing.T) {
+	const window = 50 * time.Millisecond
+	var all []*loop
+	defer func() { stopLoops(all) }()
 	for _, kind := range []string{"", "-single"} {
-		s, err := measureBare(t.Context(), o, kind)
+		l, err := startBare(t.Context(), kind)
 		require.NoError(t, err)
-		assert.Greater(t, s.perSecond, 1000.0)
-		assert.Positive(t, s.cost)
-		assert.Zero(t, s.lost)
+		all = append(all, l)
 	}
 	for _, how := range []mode{plain, sealed} {
-		s, err := measurePoll(t.Context(), o, &poll{500, how})
+		p := &poll{500, how}
+		l, err := startPoll(t.Context(), p, saturation(p))
 		require.NoError(t, err)
-		assert.Greater(t, s.perSecond, 1000.0)
-		assert.Less(t, s.mallocs, 1.0)
-		assert.Positive(t, s.heap)
+		assert.Positive(t, l.heap)
+		all = append(all, l)
+	}
+	for range 2 {
+		for _, l := range all {
+			s, err := l.measure(t.Context(), window)
+			require.NoError(t, err, l.name)
+			assert.Greater(t, s.perSecond, 1000.0, l.name)
+			assert.Positive(t, s.cost, l.name)
+			assert.Less(t, s.mallocs, 1.0, l.name)
+			assert.Zero(t, s.lost, l.name)
+		}
 	}
 }
 
+func TestALoopDoesNothingButInItsTurns(t *testing.T) {
+	l, err := startBare(t.Context(), "")
+	require.NoError(t, err)
+	defer l.stop()
+	before, err := usageOf(l.asking.command.Process.Pid)
+	require.NoError(t, err)
+	other, err := startBare(t.Context(), "")
+	require.NoError(t, err)
+	defer other.stop()
+	_, err = other.measure(t.Context(), 200*time.Millisecond)
+	require.NoError(t, err)
+	after, err := usageOf(l.asking.command.Process.Pid)
+	require.NoError(t, err)
+	assert.LessOrEqual(t, after.CPU-before.CPU, 20*time.Millisecond)
+}
+
 func TestAPollThatIsNotAtItsLimitIsNoMeasurement(t *testing.T) {
-	_, err := measurePollEvery(t.Context(), &options{window: 20 * time.Millisecond}, &poll{10, plain}, time.Hour)
-	assert.ErrorContains(t, err, "it skipped no round")
+	l, err := startPoll(t.Context(), &poll{10, plain}, 10*time.Millisecond)
+	require.NoError(t, err)
+	defer l.stop()
+	_, err = l.measure(t.Context(), 100*time.Millisecond)
+	assert.ErrorIs(t, err, errNotAtLimit)
+	assert.ErrorContains(t, err, "poll of 10 slaves was not at its limit: it asked everyone in time")
 }
 
 func TestAChildThatCannotServeIsAnError(t *testing.T) {
