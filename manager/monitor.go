@@ -17,37 +17,38 @@ const maxExcused = 8
 
 // monitor is one slave's monitor (15). It is pure: it takes the time, changes itself, and says what is to be done.
 type monitor struct {
-	host    telegram.Host // (16), with the three that follow
-	address *slave.Address
-	record  int32 // of the contact file
-
+	host     telegram.Host // (16), with those up to retries
+	address  *slave.Address
 	interval time.Duration
 	timeout  time.Duration // response wait
 	retries  int32
 
+	record int32 // of the contact file
+
 	slot       time.Time // when its next regular inquiry is due
 	due        time.Time // when expire is to be called: the slot, or the end of the response wait
-	waiting    bool      // an inquiry is outstanding (19, 21)
 	attempts   int32     // inquiries of this round, or since it was begun anew
 	unanswered int32     // all inquiries of this round
 	skipped    int32     // intervals before this round in which it was due and did not begin
 	excused    int32     // attempts more of this round, since an answer may have been lost here
-	greeted    bool      // START has been answered since the last STOPPED
-	running    bool      // as judged
-	judged     bool      // there was a judgement since monitoring began
+	heard      uint32    // answers of all slaves when this round began
+	waiting    bool      // an inquiry is outstanding (19, 21)
+	half       bool      // it is the first half of the only response wait of a round; due is its end
+	overtaken  bool      // an XR has said what field 133 is, since this round began
+
+	greeted    bool // START has been answered since the last STOPPED
+	running    bool // as judged
+	judged     bool // there was a judgement since monitoring began
 	management management
-
-	application telegram.Status // field 133 as last known
-	overtaken   bool            // an XR has said what field 133 is, since this round began
-
-	half  bool      // it is the first half of the only response wait of a round; due is its end
-	heard uint32    // answers of all slaves when this round began
-	probe *tcpProbe // the inquiry on TCP of this attempt; nil: none
-	onTCP tcpTurns  // of a stopped slave
 
 	ending  bool // END is being told (25)
 	leaving bool // since the definition does not have the slave any more
 	ended   bool // END was answered, or nobody is there to answer it
+
+	application telegram.Status // field 133 as last known
+
+	probe *tcpProbe // the inquiry on TCP of this attempt; nil: none
+	onTCP tcpTurns  // of a stopped slave
 
 	association *association // in sealed mode, from its first inquiry on
 
