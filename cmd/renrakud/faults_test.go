@@ -41,8 +41,11 @@ func ran(t *testing.T, f *cmdtest.Fleet, host string) int {
 // rounds waits until the manager has asked and been answered some times more: a record that is wrong would show by then.
 func rounds(t *testing.T, f *cmdtest.Fleet) {
 	t.Helper()
-	const interval = 200 * time.Millisecond // of quickPolls
-	time.Sleep(10 * interval)
+	const enough = 10
+	answers := map[string]int{first: f.Network.Answers(first), second: f.Network.Answers(second)}
+	cmdtest.Until(t, aWhile, "rounds", func() bool {
+		return f.Network.Answers(first) >= answers[first]+enough && f.Network.Answers(second) >= answers[second]+enough
+	})
 }
 
 func TestAStoppedSlaveIsFoundAndComesBackWithWhatItRan(t *testing.T) {
@@ -67,15 +70,18 @@ func TestAStoppedSlaveIsFoundAndComesBackWithWhatItRan(t *testing.T) {
 func TestAStoppedManagerCallsNobodySTOPPEDWhenItGoesOn(t *testing.T) {
 	t.Parallel()
 	f := cmdtest.NewFleet(t, "interval = \"200ms\"\ntimeout = \"2s\"\nretries = 2")
+	f.Place(t, noLoss)
 	release := hold(t, f, first)
 	all := f.StartAll(t)
 	order := orderBehind(t, f, all[first], first)
 	all[second].Signal(t, unix.SIGSTOP)
-	time.Sleep(500 * time.Millisecond) // two intervals: it has been asked
+	asked, answers := f.Network.Asked(second), f.Network.Answers(second)
+	cmdtest.Until(t, aWhile, "an inquiry", func() bool { return f.Network.Asked(second) > asked })
 	all[manager].Signal(t, unix.SIGSTOP)
 	all[second].Signal(t, unix.SIGCONT)
+	cmdtest.Until(t, aWhile, "its answer", func() bool { return f.Network.Answers(second) > answers })
 	release()
-	time.Sleep(3 * time.Second)
+	time.Sleep(3 * time.Second) // longer than the timeout
 	awaitHistory(t, f, first, "app01 ONLINE ORDER LAUNCHED ONLINE")
 	all[manager].Signal(t, unix.SIGCONT)
 	assert.Equal(t, 0, order.Wait(t), order.Stderr())
@@ -90,6 +96,7 @@ func TestAStoppedManagerCallsNobodySTOPPEDWhenItGoesOn(t *testing.T) {
 func TestWithoutDescriptorsStatusGoesOnAndOrdersSayWhy(t *testing.T) {
 	t.Parallel()
 	f := cmdtest.NewFleet(t, quickPolls)
+	f.Place(t, noLoss)
 	all := f.StartAll(t)
 	conn, err := (&net.Dialer{Timeout: aWhile}).Dial("tcp", fmt.Sprintf("127.0.0.1:%d", f.Ports[first]))
 	require.NoError(t, err)

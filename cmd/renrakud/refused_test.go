@@ -44,6 +44,7 @@ func failDisk(t *testing.T, pid int, paths ...string) (heal func()) {
 func TestADiskThatFailsLosesNothingAndStopsNobody(t *testing.T) {
 	t.Parallel()
 	f := cmdtest.NewFleet(t, quickPolls)
+	f.Place(t, noLoss)
 	release := hold(t, f, first)
 	all := f.StartAll(t)
 	order := orderBehind(t, f, all[first], first)
@@ -148,6 +149,7 @@ func limitProcesses(t *testing.T, pid int, user uint32) (restore func()) {
 func TestWithoutProcessesStatusGoesOnAndOrdersSayWhy(t *testing.T) {
 	t.Parallel()
 	f := cmdtest.NewFleet(t, quickPolls)
+	f.Place(t, noLoss)
 	user := uint32(3_000_000 + os.Getpid())
 	slave := startAs(t, f, first, user)
 	f.Start(t, second)

@@ -3,64 +3,49 @@ package main
 import (
 	"fmt"
 	"maps"
-	"os"
-	"strings"
 	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 
 	"renraku/cmd/internal/cmdtest"
-	"renraku/slave/slavetest"
 	"renraku/telegram/seal"
 )
 
 // lossyPolls is control data for a network that loses much: silence of a slave takes ten lost attempts, and nothing but UDP counts.
 const lossyPolls = "interval = \"100ms\"\ntimeout = \"100ms\"\nretries = 9\ntcp_fallback = false"
 
-// lossyNetwork is the way between the manager and the slaves of a fleet.
-type lossyNetwork struct {
-	Config  string // the definition of the manager, with the slaves where the network has them
-	Proxies map[string]*slavetest.Proxy
-
+// keyUses is how many answers of each slave came through its network with each key.
+type keyUses struct {
 	mu      sync.Mutex
-	answers map[string]map[uint16]int // that came through, by host and key ID
+	answers map[string]map[uint16]int // by host and key ID
 }
 
-// newLossyNetwork loses that share of the datagrams, in each direction by itself.
-func newLossyNetwork(t *testing.T, f *cmdtest.Fleet, loss float64) *lossyNetwork {
+func watchKeys(t *testing.T, n *cmdtest.Network) *keyUses {
 	t.Helper()
-	n := &lossyNetwork{Proxies: map[string]*slavetest.Proxy{}, answers: map[string]map[uint16]int{}}
-	text, err := os.ReadFile(f.Config)
-	require.NoError(t, err)
-	definition, seed := string(text), slavetest.Seed(t)
-	for i, host := range []string{first, second} {
-		at := fmt.Sprintf("127.0.0.1:%d", f.Ports[host])
-		p := slavetest.NewProxy(t, at, seed, uint64(i), slavetest.Impairment{Loss: loss}, slavetest.Streams{})
-		n.Proxies[host], n.answers[host] = p, map[uint16]int{}
-		p.Back.Watch(func(b []byte) { n.answered(t, host, b) })
-		definition = strings.Replace(definition, `"`+at+`"`, `"`+p.Address+`"`, 1)
+	k := &keyUses{answers: map[string]map[uint16]int{}}
+	for host, p := range n.Proxies {
+		k.answers[host] = map[uint16]int{}
+		p.Back.Watch(func(b []byte) { k.answered(t, host, b) })
 	}
-	n.Config = cmdtest.WriteDefinition(t, t.TempDir(), definition)
-	return n
+	return k
 }
 
-func (n *lossyNetwork) answered(t *testing.T, host string, b []byte) {
+func (k *keyUses) answered(t *testing.T, host string, b []byte) {
 	_, trailer, err := seal.Split(b)
 	if !assert.NoError(t, err) {
 		return
 	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.answers[host][trailer.KeyID]++
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.answers[host][trailer.KeyID]++
 }
 
 // ids says how many answers of a host came through with each key.
-func (n *lossyNetwork) ids(host string) map[uint16]int {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return maps.Clone(n.answers[host])
+func (k *keyUses) ids(host string) map[uint16]int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return maps.Clone(k.answers[host])
 }
 
 func TestTenRotationsUnderLossFindNobodyStopped(t *testing.T) {
@@ -72,14 +57,17 @@ func TestTenRotationsUnderLossFindNobodyStopped(t *testing.T) {
 	)
 	f := cmdtest.NewFleet(t, lossyPolls)
 	f.Seal(t)
-	network := newLossyNetwork(t, f, loss)
-	daemons := map[string]*cmdtest.Daemon{first: f.Start(t, first), second: f.Start(t, second)}
-	daemons[manager] = cmdtest.Start(t, network.Config, manager, f.Dir(manager))
+	f.Place(t, loss)
+	keys := watchKeys(t, f.Network)
+	daemons := map[string]*cmdtest.Daemon{}
+	for _, host := range []string{first, second, manager} {
+		daemons[host] = f.Start(t, host)
+	}
 	awaitPolls := func(id uint16) {
 		t.Helper()
-		before := map[string]int{first: network.ids(first)[id], second: network.ids(second)[id]}
+		before := map[string]int{first: keys.ids(first)[id], second: keys.ids(second)[id]}
 		cmdtest.Until(t, aWhile, fmt.Sprintf("answers with the key %d", id), func() bool {
-			return network.ids(first)[id] >= before[first]+polls && network.ids(second)[id] >= before[second]+polls
+			return keys.ids(first)[id] >= before[first]+polls && keys.ids(second)[id] >= before[second]+polls
 		})
 	}
 	awaitPolls(1)
@@ -99,8 +87,8 @@ func TestTenRotationsUnderLossFindNobodyStopped(t *testing.T) {
 	f.AwaitManager(t, atOnce, manager+" RUNNING", first+" RUNNING ONLINE", second+" RUNNING ONLINE")
 	assert.NotContains(t, daemons[manager].Log(), "STOPPED")
 	lost := 0
-	for host, p := range network.Proxies {
-		assert.Len(t, network.ids(host), rotations+1, host)
+	for host, p := range f.Network.Proxies {
+		assert.Len(t, keys.ids(host), rotations+1, host)
 		lost += p.There.Counts().Lost + p.Back.Counts().Lost
 	}
 	assert.NotZero(t, lost)

@@ -25,6 +25,7 @@ func TestASealedFleetOrdersAndRotatesItsKeysWhileAProcessRuns(t *testing.T) {
 	t.Parallel()
 	f := cmdtest.NewFleet(t, quickPolls+"\ntcp_fallback = false")
 	f.Seal(t)
+	f.Place(t, noLoss)
 	daemons := f.StartAll(t)
 	release := hold(t, f, first)
 	run := orderBehind(t, f, daemons[first], first)

@@ -16,6 +16,9 @@ import (
 
 const quickPolls = "interval = \"200ms\"\ntimeout = \"200ms\"\nretries = 2"
 
+// noLoss is a network that counts what passes, and loses nothing.
+const noLoss = 0
+
 // hold has ONLINE of the host wait until release is called.
 func hold(t *testing.T, f *cmdtest.Fleet, host string) (release func()) {
 	t.Helper()

@@ -1,8 +1,8 @@
 // Package cmdtest is for tests only: it builds renraku and renrakud and runs them as processes, each ended by its own number
 // when its test ends.
 //
-// cmdtest.go builds and runs the commands, daemon.go is a daemon as a process, fleet.go a manager with slaves, port.go finds
-// ports, terminal.go is a terminal in memory.
+// cmdtest.go builds and runs the commands, daemon.go is a daemon as a process, fleet.go a manager with slaves, network.go
+// what is between them, port.go finds ports, terminal.go is a terminal in memory.
 package cmdtest
 
 import (

@@ -30,9 +30,10 @@ func WriteDefinition(t testing.TB, dir, text string) string {
 
 // Fleet is a manager and two slaves on 127.0.0.1, with one definition file.
 type Fleet struct {
-	Config string
-	Ports  map[string]int
-	root   string
+	Config  string
+	Network *Network // between them; nil: nothing is
+	Ports   map[string]int
+	root    string
 }
 
 // NewFleet defines a fleet with this control data, and starts nothing. Its process ONLINE reads a line from the file
@@ -98,7 +99,11 @@ func (f *Fleet) File(host, name string) string { return filepath.Join(f.root, ho
 // Start starts one daemon.
 func (f *Fleet) Start(t testing.TB, host string) *Daemon {
 	t.Helper()
-	return Start(t, f.Config, host, f.Dir(host))
+	config := f.Config
+	if host == Manager && f.Network != nil {
+		config = f.Network.config
+	}
+	return Start(t, config, host, f.Dir(host))
 }
 
 // StartAll starts the slaves and then the manager, and waits until the manager has found all of them RUNNING.
