@@ -12,9 +12,12 @@ import (
 // TinyDisk is the directory of a file system of its own: fill leaves it without a free byte, and free gives the room back.
 func TinyDisk(t testing.TB) (dir string, fill, free func()) {
 	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("needs root to mount a small disk")
+	}
 	dir = t.TempDir()
 	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=1m"); err != nil {
-		t.Skipf("mount a file system (needs root): %v", err)
+		t.Fatalf("mount a small disk: %v", err)
 	}
 	t.Cleanup(func() { unix.Unmount(dir, unix.MNT_DETACH) })
 	filler := filepath.Join(dir, "filler")
