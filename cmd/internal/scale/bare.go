@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"renraku/cmd/internal/trial"
 	"renraku/slave/datagram"
 	"renraku/telegram"
 )
@@ -41,7 +42,7 @@ func serveEcho(single bool) error {
 	} else {
 		go echo(c)
 	}
-	return answerQuestions(c.LocalAddr().String(), func([]string) (any, error) { return ownUsage(false), nil })
+	return trial.Serve(c.LocalAddr().String(), func([]string) (any, error) { return ownUsage(false), nil })
 }
 
 func echo(c *datagram.Conn) {
@@ -97,7 +98,7 @@ func serveAsker(to string, single bool) error {
 	} else {
 		go a.ask()
 	}
-	return answerQuestions("", func([]string) (any, error) {
+	return trial.Serve("", func([]string) (any, error) {
 		return trips{ownUsage(false), a.n.Load(), a.lost.Load()}, nil
 	})
 }

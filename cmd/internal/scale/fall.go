@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"time"
 
+	"renraku/cmd/internal/trial"
 	"renraku/slave"
 )
 
@@ -16,7 +17,7 @@ const (
 )
 
 // measureFall has one slave in fallShare fall silent, all at once, and answer again.
-func (h *held) measureFall(ctx context.Context, o *options, must *claims) error {
+func (h *held) measureFall(ctx context.Context, o *options, must *trial.Claims) error {
 	names, err := slave.NewSimulation(simulatedPrefix, h.slaves)
 	if err != nil {
 		return err
@@ -29,10 +30,10 @@ func (h *held) measureFall(ctx context.Context, o *options, must *claims) error 
 	h.journal.takeStopped()
 	bound := heldInterval + (heldRetries+1)*heldTimeout + slack
 	fell := time.Now()
-	if err := h.simulation.ask(nil, "silent", 0, fallShare, fallen, true); err != nil {
+	if err := h.simulation.Ask(nil, "silent", 0, fallShare, fallen, true); err != nil {
 		return err
 	}
-	if err := sleep(ctx, bound+settle); err != nil {
+	if err := trial.Sleep(ctx, bound+settle); err != nil {
 		return err
 	}
 	found, others, latest := 0, 0, time.Duration(0)
@@ -45,17 +46,17 @@ func (h *held) measureFall(ctx context.Context, o *options, must *claims) error 
 		latest = max(latest, j.at.Sub(fell))
 	}
 	what := fmt.Sprintf("%d of %d fall silent at once: ", fallen, h.slaves)
-	must.add(found == fallen && others == 0, what+"found STOPPED; others", fmt.Sprintf("%d; %d", found, others), fmt.Sprintf("%d; 0", fallen))
-	must.add(latest <= bound, what+"the last is found after", latest.Round(time.Millisecond).String(), "at most "+bound.String())
-	if err := h.simulation.ask(nil, "silent", 0, fallShare, fallen, false); err != nil {
+	must.Add(found == fallen && others == 0, what+"found STOPPED; others", fmt.Sprintf("%d; %d", found, others), fmt.Sprintf("%d; 0", fallen))
+	must.Add(latest <= bound, what+"the last is found after", latest.Round(time.Millisecond).String(), "at most "+bound.String())
+	if err := h.simulation.Ask(nil, "silent", 0, fallShare, fallen, false); err != nil {
 		return err
 	}
 	return awaitRunning(ctx, h.contactFile(), h.slaves+1, startWait)
 }
 
 // measurePause stops the manager for a while.
-func (h *held) measurePause(ctx context.Context, o *options, must *claims) error {
-	if err := sleep(ctx, settle); err != nil {
+func (h *held) measurePause(ctx context.Context, o *options, must *trial.Claims) error {
+	if err := trial.Sleep(ctx, settle); err != nil {
 		return err
 	}
 	h.journal.takeStopped()
@@ -63,17 +64,17 @@ func (h *held) measurePause(ctx context.Context, o *options, must *claims) error
 	if err := h.signal(syscall.SIGSTOP); err != nil {
 		return err
 	}
-	sleepErr := sleep(ctx, o.pause)
+	sleepErr := trial.Sleep(ctx, o.pause)
 	if err := h.signal(syscall.SIGCONT); err != nil {
 		return err
 	}
 	if sleepErr != nil {
 		return sleepErr
 	}
-	if err := sleep(ctx, heldInterval+(heldRetries+1)*heldTimeout+settle); err != nil {
+	if err := trial.Sleep(ctx, heldInterval+(heldRetries+1)*heldTimeout+settle); err != nil {
 		return err
 	}
 	stopped := len(h.journal.takeStopped())
-	must.add(stopped == 0, fmt.Sprintf("the manager stopped for %v and continued: found STOPPED", o.pause), fmt.Sprint(stopped), "0")
+	must.Add(stopped == 0, fmt.Sprintf("the manager stopped for %v and continued: found STOPPED", o.pause), fmt.Sprint(stopped), "0")
 	return nil
 }

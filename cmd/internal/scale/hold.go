@@ -13,6 +13,7 @@ import (
 
 	"renraku/cmd/internal/control"
 	"renraku/cmd/internal/keygen"
+	"renraku/cmd/internal/trial"
 	"renraku/slave/credentials"
 )
 
@@ -41,14 +42,14 @@ type held struct {
 	slaves     int
 	dir        string
 	keys       string // of sealed mode, else empty
-	simulation *child
+	simulation *trial.Child
 	daemon     *exec.Cmd
 	journal    *journal
 	begun      time.Time // when the daemon was started
 }
 
 // measureHold has renrakud hold the slaves, and then find those that fall silent, and then be stopped for a while.
-func measureHold(ctx context.Context, o *options, must *claims) error {
+func measureHold(ctx context.Context, o *options, must *trial.Claims) error {
 	dir, err := os.MkdirTemp("", "renraku-scale-")
 	if err != nil {
 		return err
@@ -63,7 +64,7 @@ func measureHold(ctx context.Context, o *options, must *claims) error {
 		return err
 	}
 	defer h.stop()
-	for _, measure := range []func(context.Context, *options, *claims) error{h.measureStart, h.measureHold, h.measureFall, h.measurePause} {
+	for _, measure := range []func(context.Context, *options, *trial.Claims) error{h.measureStart, h.measureHold, h.measureFall, h.measurePause} {
 		if err := measure(ctx, o, must); err != nil {
 			return fmt.Errorf("%w; the manager's log ends with\n%s", err, h.journal.said())
 		}
@@ -94,7 +95,7 @@ func startHeld(ctx context.Context, dir string, slaves int, how mode) (*held, er
 		return nil, err
 	}
 	if err := h.startDaemon(ctx, binary); err != nil {
-		h.simulation.stop()
+		h.simulation.Stop()
 		return nil, err
 	}
 	return h, nil
@@ -108,7 +109,7 @@ func (h *held) startDaemon(ctx context.Context, binary string) error {
 	}
 	text := fmt.Sprintf("[manager]\nhost = \"mgr01\"\naddress = %q\n\n[monitor]\ninterval = \"%v\"\ntimeout = \"%v\"\nretries = %d\n\n"+
 		"[[slave]]\nhost = \"%s[%0*d-%d]\"\naddress = %q\n", address, heldInterval, heldTimeout, heldRetries,
-		simulatedPrefix, len(strconv.Itoa(h.slaves)), 1, h.slaves, h.simulation.address)
+		simulatedPrefix, len(strconv.Itoa(h.slaves)), 1, h.slaves, h.simulation.Address)
 	if h.keys != "" {
 		text += fmt.Sprintf("\n[security]\nmode = \"sealed\"\nkeys = %q\n", filepath.Join(h.keys, "{host}"))
 	}
@@ -140,36 +141,36 @@ func freeAddress() (string, error) {
 func (h *held) stop() {
 	h.daemon.Process.Kill()
 	h.daemon.Wait()
-	h.simulation.stop()
+	h.simulation.Stop()
 }
 
 func (h *held) contactFile() string { return filepath.Join(h.dir, "contact.dat") }
 
 // measureStart waits until the manager is ready, and then until all run.
-func (h *held) measureStart(ctx context.Context, o *options, must *claims) error {
+func (h *held) measureStart(ctx context.Context, o *options, must *trial.Claims) error {
 	for h.journal.readyAt().IsZero() {
 		if time.Since(h.begun) > startWait {
 			return fmt.Errorf("the manager is not ready after %v", startWait)
 		}
-		if err := sleep(ctx, lookAgain); err != nil {
+		if err := trial.Sleep(ctx, lookAgain); err != nil {
 			return err
 		}
 	}
 	took := h.journal.readyAt().Sub(h.begun).Round(time.Millisecond)
-	must.add(took <= mostStart, fmt.Sprintf("start of renrakud with %d slaves, until it is ready", h.slaves), took.String(),
+	must.Add(took <= mostStart, fmt.Sprintf("start of renrakud with %d slaves, until it is ready", h.slaves), took.String(),
 		"at most "+mostStart.String())
 	if err := awaitRunning(ctx, h.contactFile(), h.slaves+1, startWait); err != nil {
 		return err
 	}
 	fmt.Fprintf(os.Stderr, "all %d are RUNNING %v after the start\n", h.slaves, time.Since(h.begun).Round(time.Millisecond))
-	return sleep(ctx, settle)
+	return trial.Sleep(ctx, settle)
 }
 
 // measureHold has nothing happen.
-func (h *held) measureHold(ctx context.Context, o *options, must *claims) error {
+func (h *held) measureHold(ctx context.Context, o *options, must *trial.Claims) error {
 	h.journal.takeStopped()
 	var first, last []uint32
-	if err := h.simulation.ask(&first, "inquiries"); err != nil {
+	if err := h.simulation.Ask(&first, "inquiries"); err != nil {
 		return err
 	}
 	skippedBefore, err := h.skipped(ctx)
@@ -183,7 +184,7 @@ func (h *held) measureHold(ctx context.Context, o *options, must *claims) error 
 	resident := before.Resident
 	after := before
 	for until := before.At.Add(o.hold); time.Now().Before(until); {
-		if err := sleep(ctx, min(time.Second, time.Until(until))); err != nil {
+		if err := trial.Sleep(ctx, min(time.Second, time.Until(until))); err != nil {
 			return err
 		}
 		if after, err = usageOf(h.daemon.Process.Pid); err != nil {
@@ -191,7 +192,7 @@ func (h *held) measureHold(ctx context.Context, o *options, must *claims) error 
 		}
 		resident = max(resident, after.Resident)
 	}
-	if err := h.simulation.ask(&last, "inquiries"); err != nil {
+	if err := h.simulation.Ask(&last, "inquiries"); err != nil {
 		return err
 	}
 	took := after.At.Sub(before.At)
@@ -207,12 +208,12 @@ func (h *held) measureHold(ctx context.Context, o *options, must *claims) error 
 	}
 	what := fmt.Sprintf("%d slaves at %v for %v: ", h.slaves, heldInterval, o.hold)
 	stopped := len(h.journal.takeStopped())
-	must.add(stopped == 0, what+"found STOPPED", fmt.Sprint(stopped), "0")
-	must.add(skipped == skippedBefore && least+1 >= rounds, what+"rounds skipped; a slave was asked", fmt.Sprintf("%d; %d to %d times",
+	must.Add(stopped == 0, what+"found STOPPED", fmt.Sprint(stopped), "0")
+	must.Add(skipped == skippedBefore && least+1 >= rounds, what+"rounds skipped; a slave was asked", fmt.Sprintf("%d; %d to %d times",
 		skipped-skippedBefore, least, most), fmt.Sprintf("0; at least %d times", rounds-1))
 	cores := (after.CPU - before.CPU).Seconds() / took.Seconds()
-	must.add(cores <= mostCores, what+"cores used", fmt.Sprintf("%.2f", cores), fmt.Sprintf("at most %.0f", mostCores))
-	must.add(resident <= mostResident, what+"resident", fmt.Sprintf("%d MiB", resident>>20),
+	must.Add(cores <= mostCores, what+"cores used", fmt.Sprintf("%.2f", cores), fmt.Sprintf("at most %.0f", mostCores))
+	must.Add(resident <= mostResident, what+"resident", fmt.Sprintf("%d MiB", resident>>20),
 		fmt.Sprintf("at most %d MiB; the goal is %d", mostResident>>20, goalResident>>20))
 	return nil
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strconv"
 	"time"
+
+	"renraku/cmd/internal/trial"
 )
 
 const (
@@ -18,8 +20,8 @@ const (
 // loop is two processes that make round trips as fast as they can: one asks, the other answers. It is stopped but for its turns.
 type loop struct {
 	name      string
-	asking    *child
-	answering *child
+	asking    *trial.Child
+	answering *trial.Child
 	demand    float64 // inquiries a second that are due, of a poll; else 0
 	heap      float64 // bytes for each slave
 }
@@ -37,8 +39,8 @@ func startBare(ctx context.Context, kind string) (*loop, error) {
 	if l.answering, err = start(ctx, otherCPU, "echo"+kind); err != nil {
 		return nil, err
 	}
-	if l.asking, err = start(ctx, askingCPU, "asker"+kind, l.answering.address); err != nil {
-		l.answering.stop()
+	if l.asking, err = start(ctx, askingCPU, "asker"+kind, l.answering.Address); err != nil {
+		l.answering.Stop()
 		return nil, err
 	}
 	return l, l.pause()
@@ -55,8 +57,8 @@ func startPoll(ctx context.Context, p *poll, interval time.Duration) (*loop, err
 	if l.answering, err = start(ctx, otherCPU, "simulation", n, string(p.mode)); err != nil {
 		return nil, err
 	}
-	if l.asking, err = start(ctx, askingCPU, "poll", n, string(p.mode), l.answering.address, interval.String()); err != nil {
-		l.answering.stop()
+	if l.asking, err = start(ctx, askingCPU, "poll", n, string(p.mode), l.answering.Address, interval.String()); err != nil {
+		l.answering.Stop()
 		return nil, err
 	}
 	if err := l.begin(ctx, p.slaves); err != nil {
@@ -71,7 +73,7 @@ func (l *loop) begin(ctx context.Context, slaves int) error {
 		return err
 	}
 	var memory polled
-	if err := l.asking.ask(&memory, "memory"); err != nil {
+	if err := l.asking.Ask(&memory, "memory"); err != nil {
 		return err
 	}
 	l.heap = float64(memory.Heap) / float64(slaves)
@@ -80,35 +82,35 @@ func (l *loop) begin(ctx context.Context, slaves int) error {
 
 // pause has the asking side stop first, so that no answer of it is missing when the other one stops.
 func (l *loop) pause() error {
-	if err := l.asking.pause(); err != nil {
+	if err := l.asking.Pause(); err != nil {
 		return err
 	}
-	return l.answering.pause()
+	return l.answering.Pause()
 }
 
 func (l *loop) resume() error {
-	if err := l.answering.resume(); err != nil {
+	if err := l.answering.Resume(); err != nil {
 		return err
 	}
-	return l.asking.resume()
+	return l.asking.Resume()
 }
 
 func (l *loop) stop() {
 	l.resume()
-	l.asking.stop()
-	l.answering.stop()
+	l.asking.Stop()
+	l.answering.Stop()
 }
 
 // read is what the loop has done so far.
 func (l *loop) read() (t trips, err error) {
 	if l.demand == 0 {
-		return t, l.asking.ask(&t, "trips")
+		return t, l.asking.Ask(&t, "trips")
 	}
 	var p polled
-	if err := l.asking.ask(&p, "usage"); err != nil {
+	if err := l.asking.Ask(&p, "usage"); err != nil {
 		return t, err
 	}
-	err = l.answering.ask(&t, "trips")
+	err = l.answering.Ask(&t, "trips")
 	t.usage = p.usage
 	t.Lost += p.Overflow
 	return t, err
@@ -127,14 +129,14 @@ func (l *loop) measure(ctx context.Context, window time.Duration) (speed, error)
 }
 
 func (l *loop) measureRunning(ctx context.Context, window time.Duration) (speed, error) {
-	if err := sleep(ctx, resumed); err != nil {
+	if err := trial.Sleep(ctx, resumed); err != nil {
 		return speed{}, err
 	}
 	from, err := l.read()
 	if err != nil {
 		return speed{}, err
 	}
-	if err := sleep(ctx, window); err != nil {
+	if err := trial.Sleep(ctx, window); err != nil {
 		return speed{}, err
 	}
 	to, err := l.read()
@@ -156,13 +158,13 @@ func (l *loop) measureRunning(ctx context.Context, window time.Duration) (speed,
 }
 
 // awaitTrips waits until a simulation has answered so many inquiries, but not for ever.
-func awaitTrips(ctx context.Context, simulation *child, n uint64, patience time.Duration) error {
+func awaitTrips(ctx context.Context, simulation *trial.Child, n uint64, patience time.Duration) error {
 	for until := time.Now().Add(patience); ; {
 		var t trips
-		if err := simulation.ask(&t, "trips"); err != nil || t.N >= n || time.Now().After(until) {
+		if err := simulation.Ask(&t, "trips"); err != nil || t.N >= n || time.Now().After(until) {
 			return err
 		}
-		if err := sleep(ctx, lookAgain); err != nil {
+		if err := trial.Sleep(ctx, lookAgain); err != nil {
 			return err
 		}
 	}

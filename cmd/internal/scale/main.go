@@ -6,7 +6,7 @@
 // The files, and what each owns:
 //
 //   - main.go: the flags, and which part runs in which process.
-//   - child.go: the processes that it starts of itself, and what is asked of them; pin.go: which processor each has.
+//   - child.go: the processes that it starts of itself (package trial); pin.go: which processor each has.
 //   - usage.go: what a process has used.
 //   - mode.go: plain or sealed mode, and what both sides need for it.
 //   - bare.go: the limit: round trips with nothing in them.
@@ -15,7 +15,6 @@
 //   - hold.go: renrakud with 100,000 slaves at one inquiry a second, or with 50,000 in sealed mode; fall.go: when some of them fall
 //     silent, and when it is stopped.
 //   - watch.go: what a daemon's log and contact file say meanwhile.
-//   - table.go: what must hold, and whether it does.
 package main
 
 import (
@@ -25,6 +24,8 @@ import (
 	"os"
 	"os/signal"
 	"time"
+
+	"renraku/cmd/internal/trial"
 )
 
 // options are the flags.
@@ -77,7 +78,7 @@ func main() {
 
 // measure runs the parts, and says whether everything held.
 func measure(ctx context.Context, o *options) (bool, error) {
-	var must claims
+	var must trial.Claims
 	if o.part != "hold" {
 		if err := measureRatios(ctx, o, &must); err != nil {
 			return false, err
@@ -88,5 +89,5 @@ func measure(ctx context.Context, o *options) (bool, error) {
 			return false, err
 		}
 	}
-	return must.print(os.Stdout), nil
+	return must.Print(os.Stdout), nil
 }

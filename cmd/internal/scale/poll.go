@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"renraku/cmd/internal/trial"
 	"renraku/contactfile"
 	"renraku/manager"
 	"renraku/slave"
@@ -48,7 +49,7 @@ func servePoll(slaves string, how mode, to, interval string) error {
 		return err
 	}
 	go status.Serve(context.Background())
-	return answerQuestions("", func(question []string) (any, error) {
+	return trial.Serve("", func(question []string) (any, error) {
 		u := ownUsage(question[0] == "memory")
 		u.Heap -= min(before, u.Heap)
 		return polled{u, drops.Of(slave.DropOverflow)}, nil

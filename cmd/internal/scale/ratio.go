@@ -8,6 +8,8 @@ import (
 	"slices"
 	"text/tabwriter"
 	"time"
+
+	"renraku/cmd/internal/trial"
 )
 
 const (
@@ -45,7 +47,7 @@ func (p *poll) name() string {
 }
 
 // measureRatios prints what a poll of so many slaves costs beside the bare loop, and of each the median.
-func measureRatios(ctx context.Context, o *options, must *claims) error {
+func measureRatios(ctx context.Context, o *options, must *trial.Claims) error {
 	limit, others, err := startLoops(ctx)
 	if err != nil {
 		return err
@@ -157,23 +159,23 @@ func (r *ratios) print(to io.Writer) {
 func (r *ratios) of(i int) []speed { return r.others[1+i] }
 
 // claim says what must hold of them.
-func (r *ratios) claim(must *claims) {
+func (r *ratios) claim(must *trial.Claims) {
 	for i := range polls {
 		s, name := medianOf(r.of(i)), polls[i].name()
 		if polls[i].mode == plain {
-			must.add(s.ofLimit >= leastOfBare, name+": round trips a second, of the bare loop's", fmt.Sprintf("%.2f", s.ofLimit),
+			must.Add(s.ofLimit >= leastOfBare, name+": round trips a second, of the bare loop's", fmt.Sprintf("%.2f", s.ofLimit),
 				fmt.Sprintf("at least %.2f", leastOfBare))
 		} else {
 			beyond := medianDifference(r.of(i), r.of(i-1))
-			must.add(beyond <= mostSealing, name+": CPU of a round trip beyond plain", fmt.Sprintf("%.2f µs", float64(beyond)/1e3),
+			must.Add(beyond <= mostSealing, name+": CPU of a round trip beyond plain", fmt.Sprintf("%.2f µs", float64(beyond)/1e3),
 				fmt.Sprintf("at most %v", mostSealing))
 		}
-		must.add(s.mallocs < mostMallocs, name+": allocations for a round trip", fmt.Sprintf("%.4f", s.mallocs),
+		must.Add(s.mallocs < mostMallocs, name+": allocations for a round trip", fmt.Sprintf("%.4f", s.mallocs),
 			fmt.Sprintf("less than %v", mostMallocs))
 	}
 	last := len(polls) - 1
 	ratio := float64(medianOf(r.of(last)).cost) / float64(medianOf(r.of(0)).cost)
-	must.add(ratio <= mostOfSmall, fmt.Sprintf("cost of a slave of %d, of one of %d", polls[last].slaves, polls[0].slaves),
+	must.Add(ratio <= mostOfSmall, fmt.Sprintf("cost of a slave of %d, of one of %d", polls[last].slaves, polls[0].slaves),
 		fmt.Sprintf("%.2f", ratio), fmt.Sprintf("at most %.1f", mostOfSmall))
 }
 
@@ -204,14 +206,5 @@ func medianOf(all []speed) speed {
 		mallocs:   middle(func(s speed) float64 { return s.mallocs }),
 		heap:      middle(func(s speed) float64 { return s.heap }),
 		lost:      uint64(middle(func(s speed) float64 { return float64(s.lost) })),
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	select {
-	case <-time.After(d):
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
 	}
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"os"
 	"strings"
 	"testing"
@@ -52,14 +51,14 @@ func TestALoopDoesNothingButInItsTurns(t *testing.T) {
 	l, err := startBare(t.Context(), "")
 	require.NoError(t, err)
 	defer l.stop()
-	before, err := usageOf(l.asking.command.Process.Pid)
+	before, err := usageOf(l.asking.PID())
 	require.NoError(t, err)
 	other, err := startBare(t.Context(), "")
 	require.NoError(t, err)
 	defer other.stop()
 	_, err = other.measure(t.Context(), 200*time.Millisecond)
 	require.NoError(t, err)
-	after, err := usageOf(l.asking.command.Process.Pid)
+	after, err := usageOf(l.asking.PID())
 	require.NoError(t, err)
 	assert.LessOrEqual(t, after.CPU-before.CPU, 20*time.Millisecond)
 }
@@ -71,11 +70,6 @@ func TestAPollThatIsNotAtItsLimitIsNoMeasurement(t *testing.T) {
 	_, err = l.measure(t.Context(), 100*time.Millisecond)
 	assert.ErrorIs(t, err, errNotAtLimit)
 	assert.ErrorContains(t, err, "poll of 10 slaves was not at its limit: it asked everyone in time")
-}
-
-func TestAChildThatCannotServeIsAnError(t *testing.T) {
-	_, err := start(t.Context(), anyCPU, "nobody")
-	assert.ErrorContains(t, err, "answer of nobody: EOF")
 }
 
 func TestUsageOfAProcessIsThatOfThisOne(t *testing.T) {
@@ -91,16 +85,6 @@ func TestUsageOfAProcessIsThatOfThisOne(t *testing.T) {
 	assert.Greater(t, own.Heap, uint64(1000))
 	_, err = usageOf(-1)
 	assert.ErrorIs(t, err, os.ErrNotExist)
-}
-
-func TestWhatDoesNotHoldIsSaid(t *testing.T) {
-	var all claims
-	var out bytes.Buffer
-	all.add(true, "the first", "1", "at most 2")
-	assert.True(t, all.print(&out))
-	all.add(false, "the second", "3", "at most 2")
-	assert.False(t, all.print(&out))
-	assert.Regexp(t, `the first +1 +at most 2 +holds\nthe second +3 +at most 2 +DOES NOT HOLD\n$`, out.String())
 }
 
 func TestALogIsReadForWhoIsStoppedAndItsEnd(t *testing.T) {

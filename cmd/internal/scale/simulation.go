@@ -8,6 +8,7 @@ import (
 	"os"
 	"strconv"
 
+	"renraku/cmd/internal/trial"
 	"renraku/slave"
 	"renraku/slave/credentials"
 	"renraku/slave/datagram"
@@ -40,7 +41,7 @@ func serveSimulation(slaves string, how mode, keys ...string) error {
 		return err
 	}
 	go s.Serve(context.Background(), packets, listener, slog.New(slog.DiscardHandler))
-	return answerQuestions(packets.LocalAddr().String(), func(question []string) (any, error) {
+	return trial.Serve(packets.LocalAddr().String(), func(question []string) (any, error) {
 		switch question[0] {
 		case "trips":
 			return trips{ownUsage(false), s.Answers(), uint64(packets.Overflows())}, nil

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"renraku/cmd/internal/trial"
 	"renraku/contactfile"
 )
 
@@ -109,7 +110,7 @@ func awaitRunning(ctx context.Context, path string, want int, patience time.Dura
 		if time.Now().After(until) {
 			return fmt.Errorf("after %v, %d of %d servers are RUNNING: %w", patience, n, want, err)
 		}
-		if err := sleep(ctx, lookAgain); err != nil {
+		if err := trial.Sleep(ctx, lookAgain); err != nil {
 			return err
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"syscall"
 	"time"
 
+	"renraku/cmd/internal/trial"
 	"renraku/contactfile"
 )
 
@@ -27,7 +28,7 @@ func (s *soak) disturb(ctx context.Context, random *rand.Rand) error {
 	restart := time.Now().Add(s.length / restartAt)
 	rotation := time.Now().Add(s.length / rotateAt)
 	v := base
-	for sleep(ctx, drawTime(random, disturbLeast, disturbMost)) == nil {
+	for trial.Sleep(ctx, drawTime(random, disturbLeast, disturbMost)) == nil {
 		var err error
 		switch n := random.IntN(10); {
 		case !restart.IsZero() && time.Now().After(restart):
@@ -60,11 +61,11 @@ func (s *soak) pauseManager(d time.Duration) error {
 	c := s.fleet.managerNow()
 	s.board.pause()
 	defer s.board.resume()
-	if err := c.signal(syscall.SIGSTOP); err != nil {
+	if err := c.Pause(); err != nil {
 		return err
 	}
 	time.Sleep(d)
-	return c.signal(syscall.SIGCONT)
+	return c.Resume()
 }
 
 // restartManager ends the manager, orderly or with SIGKILL, and starts another.
@@ -76,8 +77,8 @@ func (s *soak) restartManager(orderly bool) error {
 	s.board.setDown()
 	c := s.fleet.managerNow()
 	if !orderly {
-		c.kill()
-	} else if err := c.terminate(endPatience); err != nil {
+		c.Kill()
+	} else if err := c.Terminate(endPatience); err != nil {
 		s.wrong.add(wrongDaemon, "%v", err)
 	}
 	s.journal.begin()
@@ -113,7 +114,7 @@ func (s *soak) redefine(v variant) error {
 // rereadManager has the manager read its definition, and its keys, again.
 func (s *soak) rereadManager() error {
 	before, _ := s.journal.readAgain()
-	if err := s.fleet.managerNow().signal(syscall.SIGHUP); err != nil {
+	if err := s.fleet.managerNow().Signal(syscall.SIGHUP); err != nil {
 		return err
 	}
 	s.await(reloadWait, "the definition was not read again", func() bool {
@@ -130,7 +131,7 @@ func (s *soak) redefineWrongly(v variant) error {
 		return err
 	}
 	_, before := s.journal.readAgain()
-	if err := s.fleet.managerNow().signal(syscall.SIGHUP); err != nil {
+	if err := s.fleet.managerNow().Signal(syscall.SIGHUP); err != nil {
 		return err
 	}
 	s.await(reloadWait, "the wrong definition was not refused", func() bool {

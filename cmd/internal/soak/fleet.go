@@ -7,11 +7,11 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync"
-	"syscall"
 
 	"renraku/cmd/internal/control"
 	"renraku/cmd/internal/daemon"
 	"renraku/cmd/internal/definition"
+	"renraku/cmd/internal/trial"
 	"renraku/slave"
 	"renraku/slave/slavetest"
 )
@@ -47,7 +47,7 @@ type realSlave struct {
 	asked, answered    recorder // in sealed mode
 
 	mu     sync.Mutex
-	daemon *child
+	daemon *trial.Child
 }
 
 // group is some simulated slaves behind one proxy, counted from 0 over all groups.
@@ -65,14 +65,14 @@ type fleet struct {
 	seed        uint64
 	width       int // of the numbers of simulated slaves
 
-	simulation *child
+	simulation *trial.Child
 	simulated  []*group // the guests come last
 	guests     *group
 	real       []*realSlave
 
 	journal *journal
 	mu      sync.Mutex
-	manager *child
+	manager *trial.Child
 }
 
 func (f *fleet) address(node, port int) string { return fmt.Sprintf("%s%d:%d", f.network, node, port) }
@@ -114,11 +114,11 @@ func startFleet(ctx context.Context, dir string, o *options, j *journal) (*fleet
 func (f *fleet) startSimulation(ctx context.Context, slaves int) error {
 	var err error
 	address := f.address(simulationNode, daemonPort)
-	args := []string{strconv.Itoa(slaves + guests), address}
+	args := []string{"-role", roleSimulation, strconv.Itoa(slaves + guests), address}
 	if f.keys != nil {
 		args = append(args, f.keys.dir)
 	}
-	if f.simulation, err = start(ctx, "simulation", os.Stderr, roleSimulation, args...); err != nil {
+	if f.simulation, err = trial.Start(ctx, "simulation", os.Stderr, args...); err != nil {
 		return err
 	}
 	for i := range groups + 1 {
@@ -190,7 +190,7 @@ func (f *fleet) startReal(ctx context.Context, s *realSlave) error {
 		return err
 	}
 	defer log.Close()
-	c, err := start(ctx, s.host, log, roleDaemon, filepath.Join(f.dir, s.host+".toml"), s.host, s.dir)
+	c, err := trial.Start(ctx, s.host, log, "-role", roleDaemon, filepath.Join(f.dir, s.host+".toml"), s.host, s.dir)
 	if err != nil {
 		return err
 	}
@@ -200,14 +200,14 @@ func (f *fleet) startReal(ctx context.Context, s *realSlave) error {
 	return nil
 }
 
-func (s *realSlave) now() *child {
+func (s *realSlave) now() *trial.Child {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.daemon
 }
 
 func (f *fleet) startManager(ctx context.Context) error {
-	c, err := start(ctx, managerHost, f.journal, roleDaemon, filepath.Join(f.dir, managerHost+".toml"), managerHost, f.managerDir())
+	c, err := trial.Start(ctx, managerHost, f.journal, "-role", roleDaemon, filepath.Join(f.dir, managerHost+".toml"), managerHost, f.managerDir())
 	if err != nil {
 		return err
 	}
@@ -217,7 +217,7 @@ func (f *fleet) startManager(ctx context.Context) error {
 	return nil
 }
 
-func (f *fleet) managerNow() *child {
+func (f *fleet) managerNow() *trial.Child {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.manager
@@ -246,15 +246,15 @@ func (f *fleet) heal() {
 
 // ended names the daemons that have ended though nobody ended them.
 func (f *fleet) ended() (all []string) {
-	for _, c := range append([]*child{f.managerNow(), f.simulation}, f.daemons()...) {
-		if c.hasEnded() {
-			all = append(all, c.name)
+	for _, c := range append([]*trial.Child{f.managerNow(), f.simulation}, f.daemons()...) {
+		if c.HasEnded() {
+			all = append(all, c.Name)
 		}
 	}
 	return all
 }
 
-func (f *fleet) daemons() (all []*child) {
+func (f *fleet) daemons() (all []*trial.Child) {
 	for _, s := range f.real {
 		all = append(all, s.now())
 	}
@@ -263,10 +263,10 @@ func (f *fleet) daemons() (all []*child) {
 
 // stop ends what was started.
 func (f *fleet) stop() {
-	for _, c := range append([]*child{f.managerNow(), f.simulation}, f.daemons()...) {
+	for _, c := range append([]*trial.Child{f.managerNow(), f.simulation}, f.daemons()...) {
 		if c != nil {
-			c.signal(syscall.SIGCONT)
-			c.kill()
+			c.Resume()
+			c.Kill()
 		}
 	}
 	for _, g := range f.simulated {

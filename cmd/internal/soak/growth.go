@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"slices"
+
+	"renraku/cmd/internal/trial"
 )
 
 // What may grow from the middle third of a life to its last; the first third is for warming up.
@@ -47,12 +49,12 @@ func mebibytes(n uint64) string { return fmt.Sprintf("%.1f MiB", float64(n)/(1<<
 
 func plainly(n uint64) string { return fmt.Sprint(n) }
 
-// judge compares the middle third of a life with its last.
-func (c *claims) judge(l *life) {
+// claim compares the middle third of a life with its last.
+func (l *life) claim(must *trial.Claims) {
 	all := l.samples()
 	third := len(all) / 3
 	if third < leastOfThird {
-		c.add(false, l.name+": samples", fmt.Sprint(len(all)), fmt.Sprintf("at least %d", 3*leastOfThird))
+		must.Add(false, l.name+": samples", fmt.Sprint(len(all)), fmt.Sprintf("at least %d", 3*leastOfThird))
 		return
 	}
 	for _, m := range measures {
@@ -65,15 +67,15 @@ func (c *claims) judge(l *life) {
 		}
 		before, after := of(all[third:2*third]), of(all[len(all)-third:])
 		limit := before + m.more(before)
-		c.add(after <= limit, fmt.Sprintf("%s: %s, middle and last third of %d samples", l.name, m.name, len(all)),
+		must.Add(after <= limit, fmt.Sprintf("%s: %s, middle and last third of %d samples", l.name, m.name, len(all)),
 			m.show(before)+"; "+m.show(after), "at most "+m.show(limit))
 	}
 }
 
-// judgeRest compares what a daemon uses at rest before and after the faults.
-func (c *claims) judgeRest(name string, before, after sample) {
-	c.add(after.Goroutines <= before.Goroutines+mostAtRest, name+": goroutines at rest, before and after",
+// claimRest compares what a daemon uses at rest before and after the faults.
+func claimRest(must *trial.Claims, name string, before, after sample) {
+	must.Add(after.Goroutines <= before.Goroutines+mostAtRest, name+": goroutines at rest, before and after",
 		fmt.Sprintf("%d; %d", before.Goroutines, after.Goroutines), fmt.Sprintf("at most %d", before.Goroutines+mostAtRest))
-	c.add(after.Descriptors <= before.Descriptors+mostAtRest, name+": descriptors at rest, before and after",
+	must.Add(after.Descriptors <= before.Descriptors+mostAtRest, name+": descriptors at rest, before and after",
 		fmt.Sprintf("%d; %d", before.Descriptors, after.Descriptors), fmt.Sprintf("at most %d", before.Descriptors+mostAtRest))
 }

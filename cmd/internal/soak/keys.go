@@ -13,6 +13,7 @@ import (
 
 	"renraku/cmd/internal/definition"
 	"renraku/cmd/internal/keygen"
+	"renraku/cmd/internal/trial"
 	"renraku/slave/credentials"
 	"renraku/telegram/seal"
 )
@@ -85,12 +86,12 @@ func (s *soak) rotate() error {
 	if err != nil {
 		return err
 	}
-	if err := s.fleet.simulation.ask(nil); err != nil {
+	if err := s.fleet.simulation.Ask(nil); err != nil {
 		return err
 	}
 	for _, r := range s.fleet.real {
 		s.await(takenPatience, "the keys were not read again by "+r.host, func() bool {
-			return r.now().hasEnded() || s.fleet.keys.taken(s.fleet.log(r.host), logs[r.host])
+			return r.now().HasEnded() || s.fleet.keys.taken(s.fleet.log(r.host), logs[r.host])
 		})
 	}
 	return s.rereadManager()
@@ -111,7 +112,7 @@ func (s *soak) renewKeys() (logs map[string]int64, err error) {
 			return nil, err
 		}
 		logs[r.host] = info.Size()
-		if err := r.now().signal(syscall.SIGHUP); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		if err := r.now().Signal(syscall.SIGHUP); err != nil && !errors.Is(err, os.ErrProcessDone) {
 			return nil, err
 		}
 	}
@@ -136,13 +137,13 @@ func (k *keys) taken(log string, after int64) bool {
 // maxLog is more bytes than a slave logs while it takes its keys.
 const maxLog = 1 << 20
 
-// judgeKeys adds what must hold of the keys: that they were rotated, and that the last answer of each real slave has the newest.
-func (s *soak) judgeKeys(must *claims) {
+// claimKeys adds what must hold of the keys: that they were rotated, and that the last answer of each real slave has the newest.
+func (s *soak) claimKeys(must *trial.Claims) {
 	if s.fleet.keys == nil {
 		return
 	}
 	n := s.figures.of(figureRotation)
-	must.add(n > 0, figureRotation, fmt.Sprint(n), "at least once")
+	must.Add(n > 0, figureRotation, fmt.Sprint(n), "at least once")
 	newest, ids := 0, []uint16{}
 	for _, r := range s.fleet.real {
 		_, t, _ := seal.Split(r.answered.last())
@@ -151,5 +152,5 @@ func (s *soak) judgeKeys(must *claims) {
 			newest++
 		}
 	}
-	must.add(newest == len(ids), "key of the last answer of each real slave", fmt.Sprint(ids), fmt.Sprint(s.fleet.keys.newest()))
+	must.Add(newest == len(ids), "key of the last answer of each real slave", fmt.Sprint(ids), fmt.Sprint(s.fleet.keys.newest()))
 }

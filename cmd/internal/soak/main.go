@@ -8,7 +8,7 @@
 //
 //   - main.go: the flags, and which role this process has.
 //   - soak.go: the whole of a run, step by step.
-//   - child.go: the processes that it starts of itself; roles.go: what those do.
+//   - roles.go: what the processes do that it starts of itself (package trial).
 //   - fleet.go: the servers, their addresses and proxies; definition.go: the definition file of each.
 //   - keys.go: the keys in sealed mode, and their rotation.
 //   - weather.go: what the network and the slaves suffer; disturb.go: what the manager does; rubbish.go: what strangers send.
@@ -16,7 +16,7 @@
 //   - board.go: what the contact file has to say of each slave, and whether it does; journal.go: what the manager's log says.
 //   - account.go: the ledger of runs against the histories, at the end.
 //   - samples.go: what the processes use; growth.go: whether that grows.
-//   - table.go: what must hold, and whether it does.
+//   - table.go: what must not happen, and what did.
 package main
 
 import (

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"renraku/cmd/internal/control"
+	"renraku/cmd/internal/trial"
 	"renraku/slave/trigger"
 	"renraku/telegram"
 )
@@ -102,7 +103,7 @@ func (s *soak) giveOrders(ctx context.Context, random *rand.Rand) error {
 		default:
 			s.figures.add("orders not given, since as many hang", 1)
 		}
-		sleep(ctx, drawTime(random, orderLeast, orderMost))
+		trial.Sleep(ctx, drawTime(random, orderLeast, orderMost))
 	}
 	return nil
 }
@@ -142,7 +143,7 @@ func (s *soak) order(o control.Order) {
 
 // sendMessages gives the triggers messages until ctx ends, in each of the ways that there are.
 func (s *soak) sendMessages(ctx context.Context, random *rand.Rand) error {
-	for n := 1; sleep(ctx, drawTime(random, messageLeast, messageMost)) == nil; n++ {
+	for n := 1; trial.Sleep(ctx, drawTime(random, messageLeast, messageMost)) == nil; n++ {
 		s.messages.RLock()
 		err := s.sendMessage(fmt.Sprintf("%s %d", alarm, n), random.IntN(3))
 		if err == nil {

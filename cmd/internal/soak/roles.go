@@ -13,6 +13,7 @@ import (
 
 	"renraku/cmd/internal/daemon"
 	"renraku/cmd/internal/definition"
+	"renraku/cmd/internal/trial"
 	"renraku/slave"
 	"renraku/slave/credentials"
 	"renraku/slave/datagram"
@@ -51,7 +52,7 @@ func serveDaemon(config, host, dir string) error {
 		return err
 	}
 	ready := func() {
-		sayServing()
+		trial.SayServing("")
 		log.Info("ready", "host", host)
 	}
 	one, err := daemon.Open(daemon.Options{Definition: d, Host: host, Dir: dir, Ready: ready, Log: log})
@@ -59,7 +60,7 @@ func serveDaemon(config, host, dir string) error {
 		return err
 	}
 	go func() {
-		answerQuestions(func([]string) (any, error) { return ownInside(), nil })
+		trial.Answer(func([]string) (any, error) { return ownInside(), nil })
 		one.Kill() // whoever asked is no more
 	}()
 	go func() {
@@ -106,8 +107,7 @@ func serveSimulation(slaves, address string, keys ...string) error {
 	}
 	packets.SetReadBuffer(simulationBuffer)
 	go s.Serve(context.Background(), packets, listener, slog.New(slog.DiscardHandler))
-	sayServing()
-	return answerQuestions(func(question []string) (any, error) { // first, step, last, whether they are silent; or no word: the keys again
+	return trial.Serve("", func(question []string) (any, error) { // first, step, last, whether they are silent; or no word: the keys again
 		if len(question) == 0 {
 			_, masters, err := credentials.FindMasters(keys[0], os.ReadFile)
 			if err == nil {

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"renraku/cmd/internal/trial"
 	"renraku/telegram"
 	"renraku/telegram/seal"
 )
@@ -26,7 +27,7 @@ func (s *soak) throwRubbish(ctx context.Context, random *rand.Rand) error {
 	var open sync.WaitGroup
 	defer open.Wait()
 	places := make(chan struct{}, rubbishAtMax)
-	for sleep(ctx, drawTime(random, rubbishEvery/2, 3*rubbishEvery/2)) == nil {
+	for trial.Sleep(ctx, drawTime(random, rubbishEvery/2, 3*rubbishEvery/2)) == nil {
 		w := s.drawWay(random)
 		if random.IntN(2) == 0 {
 			s.throwDatagrams(w, random)

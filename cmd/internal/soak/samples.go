@@ -8,6 +8,8 @@ import (
 	"runtime"
 	"sync"
 	"time"
+
+	"renraku/cmd/internal/trial"
 )
 
 // inside is what a daemon says of itself.
@@ -33,15 +35,15 @@ type sample struct {
 }
 
 // take takes a sample of a child that is a daemon.
-func take(c *child) (s sample, err error) {
-	if err = c.ask(&s.inside); err != nil {
+func take(c *trial.Child) (s sample, err error) {
+	if err = c.Ask(&s.inside); err != nil {
 		return sample{}, err
 	}
 	s.At = time.Now()
-	if s.Resident, s.Threads, err = statusOf(c.pid()); err != nil {
+	if s.Resident, s.Threads, err = statusOf(c.PID()); err != nil {
 		return sample{}, err
 	}
-	open, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", c.pid()))
+	open, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", c.PID()))
 	s.Descriptors = len(open)
 	return s, err
 }
@@ -79,13 +81,13 @@ type life struct {
 }
 
 // follow takes samples of the daemon until it or ctx ends.
-func (l *life) follow(ctx context.Context, c *child, every time.Duration) {
+func (l *life) follow(ctx context.Context, c *trial.Child, every time.Duration) {
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-ticker.C:
-		case <-c.ended:
+		case <-c.Ended:
 			return
 		case <-ctx.Done():
 			return
@@ -120,7 +122,7 @@ func (l *life) last() sample {
 const restSamples = 5
 
 // atRest is what a daemon uses when nothing happens.
-func atRest(ctx context.Context, c *child) (least sample, err error) {
+func atRest(ctx context.Context, c *trial.Child) (least sample, err error) {
 	for i := range restSamples {
 		s, err := take(c)
 		if err != nil {
@@ -134,7 +136,7 @@ func atRest(ctx context.Context, c *child) (least sample, err error) {
 		least.Threads = min(least.Threads, s.Threads)
 		least.Heap = min(least.Heap, s.Heap)
 		least.Resident = min(least.Resident, s.Resident)
-		if err := sleep(ctx, 300*time.Millisecond); err != nil {
+		if err := trial.Sleep(ctx, 300*time.Millisecond); err != nil {
 			return sample{}, err
 		}
 	}

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/term"
 
+	"renraku/cmd/internal/trial"
 	"renraku/contactfile"
 )
 
@@ -98,7 +99,7 @@ func (s *soak) run(ctx context.Context) (bool, error) {
 	if err := s.suffer(ctx); err != nil {
 		return false, err
 	}
-	var must claims
+	var must trial.Claims
 	if err := s.recover(ctx, &must); err != nil {
 		return false, err
 	}
@@ -107,10 +108,10 @@ func (s *soak) run(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	stop()
-	must.judge(s.lives[len(s.lives)-1])
-	must.judgeRest(managerHost, manager, managerAfter)
-	must.judge(s.slave)
-	must.judgeRest(s.slave.name, slave, slaveAfter)
+	s.lives[len(s.lives)-1].claim(&must)
+	claimRest(&must, managerHost, manager, managerAfter)
+	s.slave.claim(&must)
+	claimRest(&must, s.slave.name, slave, slaveAfter)
 	return s.conclude(ctx, &must)
 }
 
@@ -162,7 +163,7 @@ func (s *soak) suffer(ctx context.Context) error {
 }
 
 // recover waits until everybody is found and everything delivered.
-func (s *soak) recover(ctx context.Context, must *claims) error {
+func (s *soak) recover(ctx context.Context, must *trial.Claims) error {
 	healed := time.Now()
 	if err := s.awaitAll(ctx, runningBound); err != nil {
 		s.wrong.add(wrongNotBack, "%v", err)
@@ -177,12 +178,12 @@ func (s *soak) recover(ctx context.Context, must *claims) error {
 		if left = len(b.undelivered()); left == 0 || time.Since(healed) > mostDelivery {
 			break
 		}
-		if err := sleep(ctx, time.Second); err != nil {
+		if err := trial.Sleep(ctx, time.Second); err != nil {
 			return err
 		}
 	}
-	must.add(all <= runningBound, "after the faults: all are RUNNING after", all.Round(time.Millisecond).String(), "at most "+runningBound.String())
-	must.add(left == 0, "after the faults: results undelivered; after", fmt.Sprintf("%d; %v", left, time.Since(healed).Round(time.Millisecond)),
+	must.Add(all <= runningBound, "after the faults: all are RUNNING after", all.Round(time.Millisecond).String(), "at most "+runningBound.String())
+	must.Add(left == 0, "after the faults: results undelivered; after", fmt.Sprintf("%d; %v", left, time.Since(healed).Round(time.Millisecond)),
 		"0; at most "+mostDelivery.String())
 	return nil
 }
@@ -197,7 +198,7 @@ func (s *soak) awaitAll(ctx context.Context, patience time.Duration) error {
 		if time.Since(begun) > patience {
 			return fmt.Errorf("after %v, %d servers are not RUNNING: %.5q", patience, len(left), left[:min(len(left), mostSaid)])
 		}
-		if err := sleep(ctx, lookAgain); err != nil {
+		if err := trial.Sleep(ctx, lookAgain); err != nil {
 			return err
 		}
 	}
@@ -205,7 +206,7 @@ func (s *soak) awaitAll(ctx context.Context, patience time.Duration) error {
 
 // atRest is what the manager and the steady slave use when nothing happens.
 func (s *soak) atRest(ctx context.Context) (manager, slave sample, err error) {
-	if err = sleep(ctx, restWait); err == nil {
+	if err = trial.Sleep(ctx, restWait); err == nil {
 		manager, err = atRest(ctx, s.fleet.managerNow())
 	}
 	if err == nil {
@@ -224,7 +225,7 @@ func (s *soak) followManager() {
 }
 
 // conclude compares the books, and says what held.
-func (s *soak) conclude(ctx context.Context, must *claims) (bool, error) {
+func (s *soak) conclude(ctx context.Context, must *trial.Claims) (bool, error) {
 	for _, name := range s.fleet.ended() {
 		s.wrong.add(wrongDaemon, "%s has ended", name)
 	}
@@ -240,16 +241,16 @@ func (s *soak) conclude(ctx context.Context, must *claims) (bool, error) {
 	b.check(s)
 	looks, excused := s.board.looked()
 	most := s.length / excusedShare
-	must.add(excused <= most, "no processor for this program itself, so that the rest says little", excused.Round(time.Millisecond).String(),
+	must.Add(excused <= most, "no processor for this program itself, so that the rest says little", excused.Round(time.Millisecond).String(),
 		"at most "+most.String())
-	must.add(looks > 0, "the contact file was read", fmt.Sprintf("%d times", looks), "at least once")
-	must.add(true, "found STOPPED where nothing answered", s.board.told(contactfile.Stopped), stoppedBound.String())
-	must.add(true, "found RUNNING where the network is well", s.board.told(contactfile.Running), runningBound.String())
-	s.judgeKeys(must)
-	must.addWrongs(s.wrong)
+	must.Add(looks > 0, "the contact file was read", fmt.Sprintf("%d times", looks), "at least once")
+	must.Add(true, "found STOPPED where nothing answered", s.board.told(contactfile.Stopped), stoppedBound.String())
+	must.Add(true, "found RUNNING where the network is well", s.board.told(contactfile.Running), runningBound.String())
+	s.claimKeys(must)
+	s.wrong.claim(must)
 	s.addFigures(ctx, b)
 	s.figures.print(os.Stdout)
-	return must.print(os.Stdout), nil
+	return must.Print(os.Stdout), nil
 }
 
 // checkLastEvents compares the last event of each slave with its record.
@@ -298,7 +299,7 @@ func (s *soak) progress(ctx context.Context) {
 	if term.IsTerminal(int(os.Stderr.Fd())) {
 		every, before, after = progressMoves, "\r\033[K", ""
 	}
-	for sleep(ctx, every) == nil {
+	for trial.Sleep(ctx, every) == nil {
 		s.mu.Lock()
 		manager := s.lives[len(s.lives)-1].last()
 		s.mu.Unlock()

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"renraku/cmd/internal/trial"
 	"renraku/contactfile"
 )
 
@@ -44,20 +45,20 @@ func TestGrowthIsFoundAndPeaksAreNone(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			var must claims
-			must.judge(lifeOf(test.all...))
-			assert.Equal(t, test.holds, must.print(new(bytes.Buffer)), "%v", must)
+			var must trial.Claims
+			lifeOf(test.all...).claim(&must)
+			assert.Equal(t, test.holds, must.Print(new(bytes.Buffer)), "%v", must)
 		})
 	}
 }
 
 func TestWhatIsUsedAtRestMayNotBeMore(t *testing.T) {
-	var must claims
+	var must trial.Claims
 	before := sample{inside: inside{Goroutines: 20}, Descriptors: 10}
-	must.judgeRest("mgr01", before, sample{inside: inside{Goroutines: 20 + mostAtRest}, Descriptors: 10})
-	assert.True(t, must.print(new(bytes.Buffer)))
-	must.judgeRest("mgr01", before, sample{inside: inside{Goroutines: 20}, Descriptors: 11 + mostAtRest})
-	assert.False(t, must.print(new(bytes.Buffer)))
+	claimRest(&must, "mgr01", before, sample{inside: inside{Goroutines: 20 + mostAtRest}, Descriptors: 10})
+	assert.True(t, must.Print(new(bytes.Buffer)))
+	claimRest(&must, "mgr01", before, sample{inside: inside{Goroutines: 20}, Descriptors: 11 + mostAtRest})
+	assert.False(t, must.Print(new(bytes.Buffer)))
 }
 
 func TestUsageOfAProcessIsThatOfThisOne(t *testing.T) {

@@ -6,7 +6,8 @@ import (
 	"maps"
 	"slices"
 	"sync"
-	"text/tabwriter"
+
+	"renraku/cmd/internal/trial"
 )
 
 // kind is what must not happen.
@@ -66,43 +67,13 @@ func (w *wrongs) total() (n int) {
 	return n
 }
 
-// claim is something that must hold.
-type claim struct {
-	what, measured, limit string
-	holds                 bool
-}
-
-type claims []claim
-
-// add adds a claim that the value is within the limit.
-func (c *claims) add(holds bool, what, measured, limit string) {
-	*c = append(*c, claim{what, measured, limit, holds})
-}
-
-// addWrongs adds one claim for each kind.
-func (c *claims) addWrongs(w *wrongs) {
+// claim says of each kind that there is none.
+func (w *wrongs) claim(must *trial.Claims) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, k := range kinds {
-		c.add(w.n[k] == 0, string(k), fmt.Sprint(w.n[k]), "0")
+		must.Add(w.n[k] == 0, string(k), fmt.Sprint(w.n[k]), "0")
 	}
-}
-
-// print gives one line for each, and says whether all hold.
-func (c claims) print(to io.Writer) bool {
-	fmt.Fprintln(to)
-	all := true
-	table := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "what must hold\tmeasured\tlimit\t")
-	for _, one := range c {
-		verdict := "holds"
-		if !one.holds {
-			verdict, all = "DOES NOT HOLD", false
-		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", one.what, one.measured, one.limit, verdict)
-	}
-	table.Flush()
-	return all
 }
 
 // figures are what happened, for who reads the table.

@@ -6,6 +6,7 @@ import (
 	"syscall"
 	"time"
 
+	"renraku/cmd/internal/trial"
 	"renraku/contactfile"
 	"renraku/slave/slavetest"
 	"renraku/telegram"
@@ -125,7 +126,7 @@ func (s *soak) changeGroup(ctx context.Context, g *group, random *rand.Rand) err
 			continue
 		}
 		s.set(hosts, drawWeather(random), g.proxy)
-		sleep(ctx, drawTime(random, weatherLeast, weatherMost))
+		trial.Sleep(ctx, drawTime(random, weatherLeast, weatherMost))
 	}
 	return nil
 }
@@ -140,13 +141,13 @@ func (s *soak) silencePart(ctx context.Context, g *group, hosts []string, random
 	}
 	s.figures.add(partsSilent, 1)
 	s.board.expect(silent, anything)
-	if err := s.fleet.simulation.ask(nil, g.first, step, g.last, true); err != nil {
+	if err := s.fleet.simulation.Ask(nil, g.first, step, g.last, true); err != nil {
 		return err
 	}
 	s.board.expect(silent, contactfile.Stopped)
-	sleep(ctx, drawTime(random, weatherLeast, weatherMost))
+	trial.Sleep(ctx, drawTime(random, weatherLeast, weatherMost))
 	s.board.expect(silent, anything)
-	err := s.fleet.simulation.ask(nil, g.first, step, g.last, false)
+	err := s.fleet.simulation.Ask(nil, g.first, step, g.last, false)
 	s.board.expect(silent, contactfile.Running)
 	return err
 }
@@ -167,7 +168,7 @@ func (s *soak) changeReal(ctx context.Context, r *realSlave, steady bool, random
 			err = s.readAgainSlave(r, variant(random.IntN(int(wrong))))
 		default:
 			s.set(hosts, drawWeather(random), r.toSlave, r.toManager)
-			sleep(ctx, drawTime(random, weatherLeast, weatherMost))
+			trial.Sleep(ctx, drawTime(random, weatherLeast, weatherMost))
 		}
 		if err != nil {
 			return err
@@ -181,7 +182,7 @@ func (s *soak) killSlave(ctx context.Context, r *realSlave, random *rand.Rand) e
 	s.figures.add(slaveKilled, 1)
 	s.set([]string{r.host}, &weathers[0], r.toSlave, r.toManager)
 	s.board.expect([]string{r.host}, anything)
-	r.now().kill()
+	r.now().Kill()
 	return s.startSlave(ctx, r, random)
 }
 
@@ -189,7 +190,7 @@ func (s *soak) killSlave(ctx context.Context, r *realSlave, random *rand.Rand) e
 func (s *soak) endSlave(ctx context.Context, r *realSlave, random *rand.Rand) error {
 	s.figures.add(slaveEnded, 1)
 	s.board.expect([]string{r.host}, anything)
-	if err := r.now().terminate(endPatience); err != nil {
+	if err := r.now().Terminate(endPatience); err != nil {
 		s.wrong.add(wrongDaemon, "%v", err)
 	}
 	return s.startSlave(ctx, r, random)
@@ -197,7 +198,7 @@ func (s *soak) endSlave(ctx context.Context, r *realSlave, random *rand.Rand) er
 
 func (s *soak) startSlave(ctx context.Context, r *realSlave, random *rand.Rand) error {
 	s.board.expect([]string{r.host}, contactfile.Stopped)
-	sleep(ctx, drawTime(random, weatherLeast, weatherMost))
+	trial.Sleep(ctx, drawTime(random, weatherLeast, weatherMost))
 	s.board.expect([]string{r.host}, anything)
 	if err := s.fleet.startReal(s.fleet.ctx, r); err != nil {
 		return err
@@ -211,13 +212,13 @@ func (s *soak) stopSlave(ctx context.Context, r *realSlave, random *rand.Rand) e
 	s.figures.add(slaveStopped, 1)
 	s.set([]string{r.host}, &weathers[0], r.toSlave, r.toManager)
 	s.board.expect([]string{r.host}, anything)
-	if err := r.now().signal(syscall.SIGSTOP); err != nil {
+	if err := r.now().Pause(); err != nil {
 		return err
 	}
 	s.board.expect([]string{r.host}, contactfile.Stopped)
-	sleep(ctx, drawTime(random, weatherLeast, weatherMost))
+	trial.Sleep(ctx, drawTime(random, weatherLeast, weatherMost))
 	s.board.expect([]string{r.host}, anything)
-	err := r.now().signal(syscall.SIGCONT)
+	err := r.now().Resume()
 	s.board.expect([]string{r.host}, contactfile.Running)
 	return err
 }
@@ -228,7 +229,7 @@ func (s *soak) readAgainSlave(r *realSlave, v variant) error {
 	if err := s.fleet.writeDefinition(v, r); err != nil {
 		return err
 	}
-	return r.now().signal(syscall.SIGHUP)
+	return r.now().Signal(syscall.SIGHUP)
 }
 
 // endPatience is how long a daemon may take to end: orders in progress have 10 s, and the answers to END 30.

@@ -1,4 +1,4 @@
-package main
+package trial
 
 import (
 	"fmt"
@@ -6,21 +6,21 @@ import (
 	"text/tabwriter"
 )
 
-// claim is something that must hold.
 type claim struct {
 	what, measured, limit string
 	holds                 bool
 }
 
-type claims []claim
+// Claims are what must hold.
+type Claims []claim
 
-// add adds a claim that the value is within the limit.
-func (c *claims) add(holds bool, what, measured, limit string) {
+// Add adds a claim: that the value is within the limit.
+func (c *Claims) Add(holds bool, what, measured, limit string) {
 	*c = append(*c, claim{what, measured, limit, holds})
 }
 
-// print gives one line for each, and says whether all hold.
-func (c claims) print(to io.Writer) bool {
+// Print gives one line for each, and says whether all hold.
+func (c Claims) Print(to io.Writer) bool {
 	fmt.Fprintln(to)
 	all := true
 	table := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
