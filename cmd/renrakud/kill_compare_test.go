@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"renraku/cmd/internal/cmdtest"
+	"renraku/cmd/internal/trial"
 	"renraku/telegram"
 )
 
@@ -18,7 +19,7 @@ func (g *ledger) compareRow(o *order) {
 	switch {
 	case o.outcome == "" || o.outcome == "UNKNOWN":
 		return
-	case isDecision(&told) && !o.way.atSlave():
+	case trial.IsDecision(&told) && !o.way.atSlave():
 		all = g.decided[o.host]
 	}
 	if !slices.ContainsFunc(all, func(r record) bool {
@@ -127,7 +128,7 @@ func (g *ledger) compareManager(t target, own, arrived []record) {
 		}
 		return results, refusals
 	}
-	ownResults, ownRefusals := parts(slices.DeleteFunc(slices.Clone(own), func(r record) bool { return !isDelivered(&r) }))
+	ownResults, ownRefusals := parts(slices.DeleteFunc(slices.Clone(own), func(r record) bool { return !trial.IsDelivered(&r) }))
 	results, refusals := parts(arrived)
 	a := g.accounts[t]
 	a.sortLike(ownRefusals, refusals)

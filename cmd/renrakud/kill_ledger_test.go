@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"renraku/cmd/internal/trial"
 	"renraku/contactfile"
 )
 
@@ -48,36 +49,6 @@ func newLedger(l *killLane) ledger {
 		}
 	}
 	return g
-}
-
-// What the manager's own check puts at the beginning or at the end of a text.
-const (
-	notSent     = "not sent: "
-	nothingSent = "nothing was sent"
-)
-
-// isDecision says whether the record is the manager's own, and no result of a slave.
-func isDecision(r *record) bool {
-	switch r.Outcome {
-	case "SKIPPED", "UNREACHABLE", "UNKNOWN":
-		return true
-	case "ALREADY":
-		return strings.HasSuffix(r.Text, nothingSent)
-	case "FAILED":
-		return strings.HasPrefix(r.Text, notSent)
-	}
-	return false
-}
-
-// isDelivered says whether the manager has to have the record of a slave.
-func isDelivered(r *record) bool {
-	switch r.Outcome {
-	case "LAUNCHED", "FAILED", "ENDED":
-		return true
-	case "ALREADY", "REFUSED":
-		return r.Trigger == "ORDER"
-	}
-	return false
 }
 
 func (g *ledger) runOf(t target) runFile {
@@ -131,7 +102,7 @@ func (g *ledger) delivered(host string) bool {
 	require.NoError(g.l.t, err)
 	i := 0
 	for _, r := range g.read(host, first) {
-		if at := 32 + first + i; isDelivered(&r) && (at >= len(b) || b[at] != '+') {
+		if at := 32 + first + i; trial.IsDelivered(&r) && (at >= len(b) || b[at] != '+') {
 			return false
 		}
 		i++
@@ -201,7 +172,7 @@ func (g *ledger) readHistories() {
 		g.records[host] += len(all)
 		for _, r := range all {
 			switch {
-			case host == manager && isDecision(&r):
+			case host == manager && trial.IsDecision(&r):
 				g.decided[r.Host] = append(g.decided[r.Host], r)
 			case host == manager && r.Host != manager:
 				g.arrived[r.Host] = append(g.arrived[r.Host], r)

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"renraku/cmd/internal/cmdtest"
+	"renraku/cmd/internal/trial"
 )
 
 // killPolls has a daemon that is away for a moment not judged STOPPED at once, and START told again soon.
@@ -155,7 +156,7 @@ func (o *order) ranNothing() bool {
 	case "ALREADY", "REFUSED", "SKIPPED", "UNREACHABLE":
 		return true
 	case "FAILED":
-		return strings.HasPrefix(o.text, notSent) || strings.HasPrefix(o.text, "not started: ")
+		return strings.HasPrefix(o.text, trial.NotSent) || strings.HasPrefix(o.text, "not started: ")
 	}
 	return false
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"renraku/cmd/internal/trial"
 	"renraku/contactfile"
 )
 
@@ -31,36 +32,6 @@ type books struct {
 	own     map[target][]record // what each real slave has of its runs and orders
 	arrived map[target][]record // what the manager has of those from the slave
 	rows    map[row]int         // all that the manager has
-}
-
-// What the manager's own check, or an order that was not sent, puts at the beginning or at the end of a text.
-const (
-	notSent     = "not sent: "
-	nothingSent = "nothing was sent"
-)
-
-// isDecision says whether the record is the manager's own, and no result of a slave.
-func isDecision(r *record) bool {
-	switch r.Outcome {
-	case "SKIPPED", "UNREACHABLE", "UNKNOWN":
-		return true
-	case "ALREADY":
-		return strings.HasSuffix(r.Text, nothingSent)
-	case "FAILED":
-		return strings.HasPrefix(r.Text, notSent)
-	}
-	return false
-}
-
-// isDelivered says whether the manager has to have the record of a slave.
-func isDelivered(r *record) bool {
-	switch r.Outcome {
-	case "LAUNCHED", "FAILED", "ENDED":
-		return true
-	case "ALREADY", "REFUSED":
-		return r.Trigger == "ORDER"
-	}
-	return false
 }
 
 // readBooks reads all files.
@@ -96,7 +67,7 @@ func (s *soak) readBooks() (*books, error) {
 		}
 		to := target{h.Host, h.Process}
 		b.rows[row{to, h.Outcome, h.Text}]++
-		if strings.HasPrefix(h.Host, realPrefix) && !isDecision(&h) {
+		if strings.HasPrefix(h.Host, realPrefix) && !trial.IsDecision(&h) {
 			b.arrived[to] = append(b.arrived[to], h)
 		}
 	}
@@ -111,7 +82,7 @@ func (b *books) undelivered() (all []entry) {
 			has[entryOf(&b.arrived[to][i])] = true
 		}
 		for i := range own {
-			if e := entryOf(&own[i]); isDelivered(&own[i]) && !has[e] {
+			if e := entryOf(&own[i]); trial.IsDelivered(&own[i]) && !has[e] {
 				all = append(all, e)
 			}
 		}

@@ -1,7 +1,8 @@
-// Package trial is what the programs that try the whole have in common: processes of a program itself that answer its questions,
-// and the table of what must hold.
+// Package trial is what the trials of the whole have in common: processes of a program itself that answer its questions, the table of
+// what must hold, and what a record of a history means for the other side.
 //
-// child.go is such a process, as the program that starts it has it; answer.go is the side of that process; claims.go is the table.
+// child.go is such a process, as the program that starts it has it, and answer.go is the side of that process; claims.go is the table;
+// record.go tells records apart.
 package trial
 
 import (
