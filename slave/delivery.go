@@ -54,7 +54,7 @@ func LocalAddr(listen net.Addr) net.Addr {
 // run delivers until ctx ends.
 func (d *delivery) run(ctx context.Context) error {
 	wait := deliveryPause
-	said := ""
+	var broken lastError
 	for {
 		if _, ready := d.box.head(); !ready {
 			select {
@@ -70,14 +70,13 @@ func (d *delivery) run(ctx context.Context) error {
 		}
 		if delivered > 0 {
 			d.log.Info("results delivered to the manager", "results", delivered)
-			wait, said = deliveryPause, ""
+			wait, broken = deliveryPause, ""
 		}
 		if err == nil {
 			continue
 		}
 		d.fail()
-		if err.Error() != said {
-			said = err.Error()
+		if broken.changed(err) {
 			d.log.Warn("results not delivered to the manager; it is tried again", "error", err)
 		}
 		if !d.pause(ctx, wait) {

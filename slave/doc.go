@@ -21,7 +21,8 @@
 //     that was taken, so that none is taken twice. starts.go: the number of the daemon's start.
 //   - tls.go: the handshakes of connections that were taken, in sealed mode; package credentials beneath does them.
 //   - rate.go: how many datagrams reach the parser. connections.go: how many connections there are. limits.go: every limit, for a person.
-//   - address.go: the address of a peer as the definition gives it. drops.go: what is dropped, counted by reason.
+//   - address.go: the address of a peer as the definition gives it. drops.go: what is dropped, counted by reason. lasterror.go: what the
+//     log has once.
 //   - serve.go: services that run until one end. server.go: Server, which puts all of this together.
 //   - simulation.go: many slaves on one socket that only pretend. simulation_sealing.go: the same in sealed mode.
 //

@@ -40,7 +40,7 @@ type outbox struct {
 	next    int          // every record before it was given to add
 	ahead   map[int]bool // records after next that were
 	first   int          // as it stands in the file
-	broken  string       // the last error of the file that was logged
+	broken  lastError    // of the file
 }
 
 // parcel is a result that the manager has not said it has.
@@ -205,14 +205,9 @@ func (o *outbox) noteFirst() {
 
 // sayBroken logs what is wrong with the file once. It costs a second delivery after the next start, nothing else.
 func (o *outbox) sayBroken(err error) {
-	text := ""
-	if err != nil {
-		text = err.Error()
-		if text != o.broken {
-			o.log.Error("receipt of the manager not noted", "host", o.host.String(), "error", err)
-		}
+	if o.broken.changed(err) && err != nil {
+		o.log.Error("receipt of the manager not noted", "host", o.host.String(), "error", err)
 	}
-	o.broken = text
 }
 
 // head is the first result without a receipt. It is not ready while the connection of its order has it.

@@ -172,17 +172,16 @@ func (e *ExecutionControl) noteFiled(x *execution, r *Result) {
 
 // write appends the result to the history, again and again until it is there or the daemon ends.
 func (e *ExecutionControl) write(r *Result) (index int, ok bool) {
-	said := ""
+	var broken lastError
 	for {
 		index, err := e.history.Append(r.Record())
 		if err == nil {
-			if said != "" {
+			if broken.changed(nil) {
 				e.log.Info("history written again", "host", e.host.String())
 			}
 			return index, true
 		}
-		if err.Error() != said {
-			said = err.Error()
+		if broken.changed(err) {
 			e.log.Error("history not written; it is tried again", "host", e.host.String(), "process", r.Process.String(), "error", err)
 		}
 		if !pause(e.ctx, fileAgain) {

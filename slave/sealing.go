@@ -43,7 +43,7 @@ type sealing struct {
 	unasked uint64 // responses that nobody asked for
 	asked   bool   // an inquiry was taken since the start
 	mac     *seal.MAC
-	broken  bool      // it was logged that the last inquiry could not be remembered
+	broken  lastError // of remembering the last inquiry
 	older   time.Time // when an inquiry of an earlier start of the manager was last logged
 }
 
@@ -151,10 +151,9 @@ func (g *sealing) sayOlder(t *seal.Trailer) {
 }
 
 func (g *sealing) sayBroken(err error) {
-	if err != nil && !g.broken {
+	if g.broken.changed(err) && err != nil {
 		g.log.Error("last inquiry not remembered: after a restart, older ones could be taken", "error", err)
 	}
-	g.broken = err != nil
 }
 
 func (g *sealing) close() error { return g.heard.close() }

@@ -28,8 +28,8 @@ type StatusControl struct {
 
 	mu     sync.Mutex // one step of the flowchart at a time
 	phase  phase
-	why    string // monitoring ended, for a person
-	broken string // the last error of the contact file that was logged
+	why    string    // monitoring ended, for a person
+	broken lastError // of the contact file
 }
 
 // NewStatusControl is the status control of a slave whose contact file is file and whose record in it is own.
@@ -149,14 +149,9 @@ func (s *StatusControl) end(to phase, why string) error {
 
 // sayBroken logs what is wrong with the contact file once, and once that it is well again.
 func (s *StatusControl) sayBroken(err error) {
-	text := ""
-	if err != nil {
-		text = err.Error()
-	}
-	if text == s.broken {
+	if !s.broken.changed(err) {
 		return
 	}
-	s.broken = text
 	if err != nil {
 		s.log.Error("contact file not written", "host", s.host.String(), "error", err)
 	} else {
