@@ -21,7 +21,7 @@ type isolation struct {
 	bound    time.Duration // the longest time until silence is found out
 
 	running int              // slaves as judged
-	heard   uint32           // answers of slaves that run
+	answers uint32           // of slaves that run
 	silent  map[*monitor]int // slaves that run, and did not answer; the hold in which their judgement was due, 0 for none
 	fell    map[*monitor]time.Time
 	falls   []fall // those in fell in the order of their times, and some that are in it no more
@@ -88,7 +88,7 @@ func (i *isolation) answered(m *monitor, running bool) (wasSilent bool) {
 	}
 	i.forget(m)
 	if running {
-		i.heard++
+		i.answers++
 	}
 	i.judged(m, running)
 	return wasSilent
@@ -197,7 +197,7 @@ func (i *isolation) wantsToAsk(now time.Time, m *monitor) bool {
 	if _, counted := i.silent[m]; !counted {
 		silent++
 	}
-	return uint32(silent) >= i.heard-m.heard
+	return uint32(silent) >= i.answers-m.answersBefore
 }
 
 // wantsToAskAgain says whether the silent slaves are to be asked at once, since one of them has answered. That is once in a hold.

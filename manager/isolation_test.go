@@ -197,9 +197,9 @@ func TestNoSilenceIsHeldLongerThanOneHold(t *testing.T) {
 
 func TestOthersAreAskedWhereHalfOfWhoWasDueIsSilent(t *testing.T) {
 	for _, c := range []struct {
-		name           string
-		silent, heard  int
-		counted, wants bool
+		name            string
+		silent, answers int
+		counted, wants  bool
 	}{
 		{"nobody was due but it", 1, 0, true, true},
 		{"its only attempt is not over", 0, 0, false, true},
@@ -210,21 +210,21 @@ func TestOthersAreAskedWhereHalfOfWhoWasDueIsSilent(t *testing.T) {
 	} {
 		i, all := suspicious(100, 100)
 		for _, m := range all[:c.silent] {
-			m.heard = i.heard
+			m.answersBefore = i.answers
 			i.missed(m)
 		}
-		for _, m := range all[50 : 50+c.heard] {
+		for _, m := range all[50 : 50+c.answers] {
 			i.answered(m, true)
 		}
 		m := all[0]
-		m.heard = i.heard - uint32(c.heard)
+		m.answersBefore = i.answers - uint32(c.answers)
 		assert.Equal(t, c.wants, i.wantsToAsk(epoch, m), c.name)
 	}
 	i, all := suspicious(2, 2)
-	all[0].heard = i.heard
+	all[0].answersBefore = i.answers
 	assert.False(t, i.wantsToAsk(epoch, all[0]), "two can be no three")
 	i, all = suspicious(5, 3)
-	all[0].heard, all[4].heard = i.heard, i.heard
+	all[0].answersBefore, all[4].answersBefore = i.answers, i.answers
 	assert.True(t, i.wantsToAsk(epoch, all[0]))
 	assert.False(t, i.wantsToAsk(epoch, all[4]), "it does not run")
 	i.askedAt = epoch

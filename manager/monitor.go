@@ -25,16 +25,16 @@ type monitor struct {
 
 	record int32 // of the contact file
 
-	slot       time.Time // when its next regular inquiry is due
-	due        time.Time // when expire is to be called: the slot, or the end of the response wait
-	attempts   int32     // inquiries of this round, or since it was begun anew
-	unanswered int32     // all inquiries of this round
-	skipped    int32     // intervals before this round in which it was due and did not begin
-	excused    int32     // attempts more of this round, since an answer may have been lost here
-	heard      uint32    // answers of all slaves when this round began
-	waiting    bool      // an inquiry is outstanding (19, 21)
-	half       bool      // it is the first half of the only response wait of a round; due is its end
-	overtaken  bool      // an XR has said what field 133 is, since this round began
+	slot          time.Time // when its next regular inquiry is due
+	due           time.Time // when expire is to be called: the slot, or the end of the response wait
+	attempts      int32     // inquiries of this round, or since it was begun anew
+	unanswered    int32     // all inquiries of this round
+	skipped       int32     // intervals before this round in which it was due and did not begin
+	excused       int32     // attempts more of this round, since an answer may have been lost here
+	answersBefore uint32    // of all slaves, when this round began
+	waiting       bool      // an inquiry is outstanding (19, 21)
+	half          bool      // it is the first half of the only response wait of a round; due is its end
+	overtaken     bool      // an XR has said what field 133 is, since this round began
 
 	greeted    bool // START has been answered since the last STOPPED
 	running    bool // as judged

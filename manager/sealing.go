@@ -96,8 +96,8 @@ func (a *association) hint(t *seal.Trailer) bool {
 	return true
 }
 
-// heard keeps the slave's start, so that what it sent before that counts no more.
-func (a *association) heard(epoch uint64) {
+// keepStart keeps the slave's start, so that what it sent before that counts no more.
+func (a *association) keepStart(epoch uint64) {
 	if epoch != a.epoch {
 		a.epoch, a.hints = epoch, 0
 	}
@@ -130,7 +130,7 @@ func (s *StatusControl) takeSealed(now time.Time, b []byte, from netip.Addr, r *
 		}
 		return s.askOnHint(now, m)
 	}
-	m.association.heard(t.Epoch)
+	m.association.keepStart(t.Epoch)
 	return s.answer(now, m, r)
 }
 

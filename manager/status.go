@@ -240,10 +240,10 @@ func (s *StatusControl) judgeAnswer(now time.Time, m *monitor, r *telegram.Statu
 	case unasked:
 		return slave.DropUnasked
 	case isRunning:
-		s.heard(now, m, true)
+		s.answered(now, m, true)
 		s.judgeRunning(now, m, r)
 	case isStopped:
-		s.heard(now, m, false)
+		s.answered(now, m, false)
 		s.judgeStopped(now, m, r)
 	}
 	s.endHoldIfHeard(now)

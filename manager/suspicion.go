@@ -36,7 +36,7 @@ func (s *StatusControl) Isolated() bool {
 func (s *StatusControl) asked(now time.Time, m *monitor, last bool) {
 	if m.attempts == 1 {
 		s.closeProbe(m)
-		m.heard = s.isolation.heard
+		m.answersBefore = s.isolation.answers
 	} else {
 		s.isolation.missed(m)
 	}
@@ -69,8 +69,8 @@ func (s *StatusControl) askOthers(now, until time.Time) {
 	}
 }
 
-// heard is for every answer that counts, before it is judged.
-func (s *StatusControl) heard(now time.Time, m *monitor, running bool) {
+// answered is for every answer that counts, before it is judged.
+func (s *StatusControl) answered(now time.Time, m *monitor, running bool) {
 	s.closeProbe(m)
 	if !running {
 		delete(s.fallback.blocked, m)

@@ -99,8 +99,8 @@ func (d *delivery) pause(ctx context.Context, wait time.Duration) bool {
 	return true
 }
 
-// heard says that the manager begins monitoring, and so is back.
-func (d *delivery) heard() {
+// hurry ends a pause: the manager begins monitoring, and so is back, or an order waits for what is before it.
+func (d *delivery) hurry() {
 	select {
 	case d.soon <- struct{}{}:
 	default:
@@ -189,7 +189,7 @@ func (d *delivery) olderTaken(ctx context.Context, index int) {
 			return
 		}
 		failure := d.failure()
-		d.heard()
+		d.hurry()
 		select {
 		case <-p.settled:
 		case <-failure:

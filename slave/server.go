@@ -211,7 +211,7 @@ func (s *Server) answer(q telegram.StatusInquiry) (telegram.StatusResponse, Drop
 		return telegram.StatusResponse{}, DropForeignHost
 	}
 	if q.Control == telegram.Start {
-		s.delivery.heard()
+		s.delivery.hurry()
 	}
 	r, drop := s.status.Answer(q)
 	if drop == NoDrop && r.Control == telegram.Stopped {
