@@ -74,12 +74,12 @@ func TestAPollThatIsNotAtItsLimitIsNoMeasurement(t *testing.T) {
 
 func TestUsageOfAProcessIsThatOfThisOne(t *testing.T) {
 	begun := ownUsage(false)
-	for until := time.Now().Add(200 * time.Millisecond); time.Now().Before(until); {
+	for until := time.Now().Add(time.Minute); ownUsage(false).CPU-begun.CPU < 100*time.Millisecond; {
+		require.True(t, time.Now().Before(until), "it counts no CPU")
 	}
 	own := ownUsage(true)
 	proc, err := usageOf(os.Getpid())
 	require.NoError(t, err)
-	assert.Greater(t, own.CPU-begun.CPU, 50*time.Millisecond)
 	assert.InDelta(t, own.CPU.Seconds(), proc.CPU.Seconds(), 0.5)
 	assert.InEpsilon(t, own.Resident, proc.Resident, 0.5)
 	assert.Greater(t, own.Heap, uint64(1000))
