@@ -41,7 +41,8 @@ func root() *cobra.Command {
 		Use:   "renraku COMMAND",
 		Short: "Know whether every server is up, and order their applications from one place",
 		Long: "renraku talks to the daemon (renrakud) of this server, or reads its files.\n" +
-			"Exit status: 0 done, 1 done but not all is well, 2 wrong usage or definition, 3 no daemon reached.",
+			"Exit status: 0 done, 1 done but not all is well, 2 wrong usage or definition, 3 no daemon reached.\n" +
+			"That of check is a Nagios plugin's.",
 		Args:          exit.Command,
 		RunE:          exit.Command,
 		SilenceUsage:  true,
@@ -49,7 +50,7 @@ func root() *cobra.Command {
 	}
 	c.DisableFlagsInUseLine = true
 	c.SetFlagErrorFunc(exit.FlagError)
-	c.AddCommand(demoCommand(), demoApplicationCommand(), validateCommand(), statusCommand(), runCommand(), stopCommand(),
+	c.AddCommand(demoCommand(), demoApplicationCommand(), validateCommand(), statusCommand(), checkCommand(), runCommand(), stopCommand(),
 		startCommand(), messageCommand(), historyCommand(), outputCommand(), setStatusCommand(), decodeCommand(), simulateCommand(), keygenCommand())
 	c.SetUsageTemplate(usage)
 	for _, sub := range c.Commands() {

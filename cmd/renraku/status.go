@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -82,16 +83,25 @@ const stateWait = time.Second
 // daemonNotes says what the records cannot: in lines for below the table what their daemon knows more, and as an error that there is
 // none, and so nobody who keeps the file up to date.
 func daemonNotes(ctx context.Context, dir string) ([]string, error) {
-	ctx, cancel := context.WithTimeout(ctx, stateWait)
-	defer cancel()
-	state, err := control.NewClient(dir).State(ctx)
+	state, err := daemonState(ctx, dir)
 	if errors.Is(err, control.ErrNoDaemon) {
-		return nil, fmt.Errorf("%w: the contact file is as the last one left it", err)
+		return nil, err
 	}
 	if err != nil {
 		return nil, nil
 	}
 	return stateLines(&state), nil
+}
+
+// daemonState asks the daemon for its state.
+func daemonState(ctx context.Context, dir string) (control.State, error) {
+	ctx, cancel := context.WithTimeout(ctx, stateWait)
+	defer cancel()
+	state, err := control.NewClient(dir).State(ctx)
+	if errors.Is(err, control.ErrNoDaemon) {
+		err = fmt.Errorf("%w: the contact file is as the last one left it", err)
+	}
+	return state, err
 }
 
 // stateLines is what the manager's daemon knows more than the records say; nothing where all is well.
@@ -112,12 +122,20 @@ func stateLines(state *control.State) (lines []string) {
 // missing names every wanted host that has no record.
 func missing(records []contactfile.Record, wanted []slave.Pattern) error {
 	var all []error
-	for _, p := range wanted {
-		if !anyMatches(records, p) {
-			all = append(all, fmt.Errorf("no record of a host %q", p))
-		}
+	for _, host := range unmatched(records, wanted) {
+		all = append(all, fmt.Errorf("no record of a host %s", host))
 	}
 	return errors.Join(all...)
+}
+
+// unmatched is each wanted host that has no record, in quotes.
+func unmatched(records []contactfile.Record, wanted []slave.Pattern) (hosts []string) {
+	for _, p := range wanted {
+		if !anyMatches(records, p) {
+			hosts = append(hosts, strconv.Quote(p.String()))
+		}
+	}
+	return hosts
 }
 
 func patternsOf(hosts []string) ([]slave.Pattern, error) {

@@ -19,6 +19,8 @@ var install = flag.Bool("install", false, "install the tools that are missing: D
 
 // tools are the commands that the tests run, with the Debian packages that have them.
 var tools = map[string]string{
+	nrpeClient:          "nagios-nrpe-plugin",
+	nrpeServer:          "nagios-nrpe-server",
 	"cobc":              "gnucobol3",
 	"dumpcap":           "wireshark-common",
 	"ip":                "iproute2",
