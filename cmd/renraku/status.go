@@ -33,13 +33,14 @@ func statusCommand() *cobra.Command {
 		Short: "Show the contact file: which servers are up, and what their applications do",
 		Long: "Reads the contact file directly, with or without a daemon; below the table stands what a manager's daemon adds: that it is ISOLATED,\n" +
 			"and whose UDP is blocked. HOST may be a pattern such as 'web[001-020]' or 'app*'.\n" +
-			"With --watch it goes on: a live table in a terminal, else a line for each change. Times are UTC.",
+			"With --watch it goes on: in a terminal a live screen, servers in trouble first, which q ends; else a line for each change.\n" +
+			"Times are UTC.",
 		Args: exit.Args(cobra.ArbitraryArgs),
 		RunE: func(c *cobra.Command, args []string) error { return status(c, f, args) },
 	}
 	dirFlag(c, &f.dir)
 	c.Flags().BoolVar(&f.json, "json", false, "print JSON")
-	c.Flags().BoolVar(&f.watch, "watch", false, "go on and show changes, until Ctrl-C")
+	c.Flags().BoolVar(&f.watch, "watch", false, "go on and show changes, until q or Ctrl-C")
 	return c
 }
 

@@ -18,102 +18,127 @@ import (
 // watchEvery is the time between two looks at the contact file.
 const watchEvery = 500 * time.Millisecond
 
-// watch shows the contact file until ctx ends.
+// watch shows the contact file until ctx ends, or until the person in front of it has seen enough.
 func watch(ctx context.Context, dir string, wanted []slave.Pattern, out, errOut io.Writer) error {
-	show := watchPlainly(out, errOut)
-	if f, ok := out.(*os.File); ok {
-		if live, ok := screen.NewLive(f); ok {
-			show = watchLive(live)
-		}
+	first, err := lookAt(ctx, dir, wanted)
+	if err != nil {
+		return err
 	}
-	ticker := time.NewTicker(watchEvery)
-	defer ticker.Stop()
-	for first := true; ; first = false {
-		records, empty, err := readRecords(dir, wanted)
-		readable := err == nil && (empty || len(records) > 0)
-		if err == nil && !empty {
-			err = missing(records, wanted)
-		}
-		if err != nil && first {
+	ctx, cancel := context.WithCancel(ctx)
+	looks, ended := make(chan look), make(chan struct{})
+	go func() {
+		defer close(ended)
+		lookOn(ctx, dir, wanted, looks)
+	}()
+	defer func() {
+		cancel()
+		<-ended
+	}()
+	if f, ok := out.(*os.File); ok {
+		full, ok, err := screen.NewFull(os.Stdin, f)
+		if err != nil {
 			return err
 		}
-		var notes []string
-		if err == nil { // an error while watching may pass, and so may this
-			notes, err = daemonNotes(ctx, dir)
+		if ok {
+			defer full.Close()
+			watchScreen(ctx, full, first, looks)
+			return nil
 		}
-		if len(notes) > 0 {
-			err = errors.New(strings.Join(notes, "\n"))
-		}
-		show(records, readable, err)
+	}
+	show := watchPlainly(out, errOut)
+	for l := first; ; {
+		show(l)
 		select {
 		case <-ctx.Done():
 			return nil
+		case l = <-looks:
+		}
+	}
+}
+
+// look is what was seen of a contact file and its daemon at one moment.
+type look struct {
+	records  []contactfile.Record
+	readable bool  // there are records, or the file is empty
+	remark   error // what is to be said besides
+}
+
+// lookAt looks once. The error is what is wrong with the contact file, which stands in the remark too.
+func lookAt(ctx context.Context, dir string, wanted []slave.Pattern) (l look, err error) {
+	records, empty, err := readRecords(dir, wanted)
+	l = look{records: records, readable: err == nil && (empty || len(records) > 0)}
+	if err == nil && !empty {
+		err = missing(records, wanted)
+	}
+	if err != nil {
+		l.remark = err
+		return l, err
+	}
+	notes, remark := daemonNotes(ctx, dir)
+	if len(notes) > 0 {
+		remark = errors.New(strings.Join(notes, "\n"))
+	}
+	l.remark = remark
+	return l, nil
+}
+
+// lookOn looks again and again, until ctx ends. What is wrong with the file may pass.
+func lookOn(ctx context.Context, dir string, wanted []slave.Pattern, looks chan<- look) {
+	ticker := time.NewTicker(watchEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
 		case <-ticker.C:
+		}
+		l, _ := lookAt(ctx, dir, wanted)
+		select {
+		case <-ctx.Done():
+			return
+		case looks <- l:
+		}
+	}
+}
+
+// watchScreen shows a board until ctx ends, or until it is told to quit.
+func watchScreen(ctx context.Context, full *screen.Full, l look, looks <-chan look) {
+	b := newBoard(full.HasKeys())
+	b.take(l, time.Now())
+	for {
+		width, height := full.Size()
+		full.Draw(b.lines(width, height, time.Now()))
+		select {
+		case <-ctx.Done():
+			return
+		case l = <-looks:
+			b.take(l, time.Now())
+		case <-full.Resized():
+		case k, more := <-full.Keys():
+			if !more || k == screen.Quit {
+				return
+			}
+			b.scroll(k)
 		}
 	}
 }
 
 // watchPlainly prints a line for each change, and each new remark on errOut.
-func watchPlainly(out, errOut io.Writer) func(records []contactfile.Record, readable bool, remark error) {
+func watchPlainly(out, errOut io.Writer) func(look) {
 	show, said := changes(out), ""
-	return func(records []contactfile.Record, readable bool, remark error) {
+	return func(l look) {
 		text := ""
-		if remark != nil {
-			text = exit.Lines("renraku: status", remark)
+		if l.remark != nil {
+			text = exit.Lines("renraku: status", l.remark)
 		}
 		if text != said && text != "" {
 			fmt.Fprintln(errOut, text)
 		}
 		said = text
-		if readable {
-			show(records)
+		if l.readable {
+			show(l.records)
 		}
 	}
-}
-
-// watchLive draws a table, and the remark below it.
-func watchLive(live *screen.Live) func(records []contactfile.Record, readable bool, remark error) {
-	return func(records []contactfile.Record, readable bool, remark error) {
-		var remarks, lines []string
-		if remark != nil {
-			remarks = strings.Split(remark.Error(), "\n")
-		}
-		if readable {
-			lines = watchLines(records, live.Rows()-len(remarks), time.Now())
-		}
-		live.Draw(append(lines, remarks...))
-	}
-}
-
-// watchLines is the live table, cut to the terminal's height, and a line of counts below it.
-func watchLines(records []contactfile.Record, height int, now time.Time) []string {
-	lines := statusLines(records, now)
-	running := 0
-	applications := map[string]int{}
-	for _, r := range records {
-		if r.Operating == contactfile.Running {
-			running++
-		}
-		applications[r.Application]++
-	}
-	summary := fmt.Sprintf("%d running, %d stopped%s · %s UTC · Ctrl-C ends", running, len(records)-running,
-		applicationCounts(applications), now.UTC().Format(time.TimeOnly))
-	if len(records) == 0 {
-		summary = "no monitoring · " + now.UTC().Format(time.TimeOnly) + " UTC · Ctrl-C ends"
-	}
-	if room := height - 2; len(lines) > room && room > 2 {
-		hidden := len(lines) - (room - 1)
-		lines = append(lines[:room-1:room-1], fmt.Sprintf("… and %d more; name hosts to see them", hidden))
-	}
-	return append(lines, "", summary)
-}
-
-func applicationCounts(counts map[string]int) string {
-	text := ""
-	for _, name := range sortedKeys(counts) {
-		text += fmt.Sprintf(", %d %s", counts[name], orDash(name))
-	}
-	return text
 }
 
 // changes prints a line for each record that is new or has changed since the last call.

@@ -59,6 +59,13 @@ func (x *Terminal) Begin(t testing.TB, c *exec.Cmd) *Process {
 	return p
 }
 
+// Resize gives the terminal another size, and its processes the signal that says so.
+func (x *Terminal) Resize(t testing.TB, width, height int) {
+	t.Helper()
+	size := &unix.Winsize{Col: uint16(width), Row: uint16(height)}
+	require.NoError(t, unix.IoctlSetWinsize(int(x.Slave.Fd()), unix.TIOCSWINSZ, size))
+}
+
 // Type types keys, such as "\x03" for Ctrl-C.
 func (x *Terminal) Type(t testing.TB, keys string) {
 	t.Helper()
@@ -72,31 +79,81 @@ func (x *Terminal) Output() string { return x.output.String() }
 // Screen is what a person sees, without blank lines at the end.
 func (x *Terminal) Screen() string { return Screen(x.Output()) }
 
-var control = regexp.MustCompile(`\x1b\[(\d+)A|\x1b\[J|\r|\n|[^\x1b\r\n]+|\x1b`)
+var control = regexp.MustCompile(`\x1b\[([?0-9;]*)([A-Za-z])|\r|\n|[^\x1b\r\n]+|\x1b`)
 
 // Screen is what a terminal shows after this output: it knows the controls that the commands use, and shows others as ␛.
 func Screen(output string) string {
-	lines, row, column := []string{""}, 0, 0
+	s := &screen{lines: []string{""}}
 	for _, part := range control.FindAllStringSubmatch(output, -1) {
 		switch {
-		case part[1] != "":
-			up, _ := strconv.Atoi(part[1])
-			row = max(row-up, 0)
-		case part[0] == "\x1b[J":
-			lines = lines[:row+1]
-			lines[row] = string([]rune(lines[row])[:column])
+		case part[2] != "" && s.obey(part[1], part[2]):
 		case part[0] == "\r":
-			column = 0
+			s.column = 0
 		case part[0] == "\n":
-			if row++; row == len(lines) {
-				lines = append(lines, "")
-			}
+			s.to(s.row+1, s.column)
 		default:
-			written := []rune(strings.ReplaceAll(part[0], "\x1b", "␛"))
-			line := []rune(fmt.Sprintf("%-*s", column, lines[row]))
-			line = append(line[:column], append(written, line[min(column+len(written), len(line)):]...)...)
-			lines[row], column = string(line), column+len(written)
+			s.write(strings.ReplaceAll(part[0], "\x1b", "␛"))
 		}
 	}
-	return strings.TrimRight(strings.Join(lines, "\n"), "\n")
+	return strings.TrimRight(strings.Join(s.lines, "\n"), "\n")
+}
+
+// screen is the lines that a terminal shows, and the place of the cursor.
+type screen struct {
+	lines       []string
+	row, column int
+	main        *screen // while the alternate screen is shown
+}
+
+// obey does what a control says, and says whether it knows it.
+func (s *screen) obey(parameters, control string) bool {
+	number := func(i int) int {
+		n, _ := strconv.Atoi(append(strings.Split(parameters, ";"), "")[i])
+		return n
+	}
+	switch control + parameters {
+	case "J":
+		s.lines = s.lines[:s.row+1]
+		s.lines[s.row] = string([]rune(s.lines[s.row])[:s.column])
+		return true
+	case "J2":
+		s.lines = []string{""}
+		s.to(s.row, s.column)
+		return true
+	case "K":
+		s.lines[s.row] = string([]rune(s.lines[s.row])[:min(s.column, len([]rune(s.lines[s.row])))])
+		return true
+	case "h?1049":
+		*s = screen{lines: []string{""}, main: &screen{lines: s.lines, row: s.row, column: s.column}}
+		return true
+	case "l?1049":
+		*s = *s.main
+		return true
+	case "h?25", "l?25":
+		return true
+	}
+	switch control {
+	case "A":
+		s.row = max(s.row-number(0), 0)
+		return true
+	case "H":
+		s.to(number(0)-1, number(1)-1)
+		return true
+	}
+	return control == "m"
+}
+
+// to moves the cursor to a row that may not be there yet.
+func (s *screen) to(row, column int) {
+	for len(s.lines) <= row {
+		s.lines = append(s.lines, "")
+	}
+	s.row, s.column = row, column
+}
+
+func (s *screen) write(text string) {
+	written := []rune(text)
+	line := []rune(fmt.Sprintf("%-*s", s.column, s.lines[s.row]))
+	line = append(line[:s.column], append(written, line[min(s.column+len(written), len(line)):]...)...)
+	s.lines[s.row], s.column = string(line), s.column+len(written)
 }

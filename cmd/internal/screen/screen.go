@@ -1,5 +1,7 @@
-// Package screen draws a live table in a terminal: each drawing takes the place of the one before it, below what was printed
-// earlier.
+// Package screen draws in a terminal what changes.
+//
+// screen.go has Live, whose drawings take the place of the one before, below what was printed earlier. full.go has Full, which takes the
+// whole terminal and gives it back; keys.go knows its keys.
 package screen
 
 import (
@@ -30,13 +32,13 @@ func NewLive(out *os.File) (l *Live, ok bool) {
 
 // Rows is how many lines a drawing can have.
 func (l *Live) Rows() int {
-	_, height := l.size()
+	_, height := size(l.out)
 	return height - 1
 }
 
 // Draw puts lines in the place of those drawn before. Lines are cut at the terminal's width, and the drawing at its height.
 func (l *Live) Draw(lines []string) {
-	width, _ := l.size()
+	width, _ := size(l.out)
 	w := bufio.NewWriter(l.out)
 	defer w.Flush()
 	l.back(w)
@@ -64,8 +66,8 @@ func (l *Live) back(w *bufio.Writer) {
 	w.WriteString("\r\x1b[J")
 }
 
-func (l *Live) size() (width, height int) {
-	width, height, err := term.GetSize(int(l.out.Fd()))
+func size(terminal *os.File) (width, height int) {
+	width, height, err := term.GetSize(int(terminal.Fd()))
 	if err != nil || width < 1 || height < 2 {
 		return defaultWidth, defaultHeight
 	}

@@ -64,7 +64,7 @@ func TestDrawingIsCutAtTheTerminalsEdges(t *testing.T) {
 
 func TestTerminalThatDoesNotTellItsSizeHasTheUsualOne(t *testing.T) {
 	_, l := live(t, 0, 0)
-	width, height := l.size()
+	width, height := size(l.out)
 	assert.Equal(t, 80, width)
 	assert.Equal(t, 24, height)
 	assert.Equal(t, 23, l.Rows())

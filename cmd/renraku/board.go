@@ -1,0 +1,324 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"renraku/cmd/internal/screen"
+	"renraku/contactfile"
+	"renraku/slave"
+)
+
+// changedFor is how long a record that has changed stands out.
+const changedFor = 5 * time.Second
+
+// trouble is how much a server needs a person.
+type trouble int
+
+const (
+	noTrouble trouble = iota
+	failedTrouble
+	stoppedTrouble
+)
+
+// board is what status --watch shows in a terminal: counts, and the servers, those in trouble first.
+type board struct {
+	hasKeys bool
+	failed  slave.Pattern
+
+	last   look
+	order  []int // indexes of the records, in the order in which they are shown
+	counts boardCounts
+	seen   map[string]seenRecord // by host
+
+	hostWidth, applicationWidth int
+
+	top  int // the first server on the screen
+	room int // servers on the screen, when it was last drawn
+}
+
+type boardCounts struct {
+	stopped      int
+	applications map[string]int
+}
+
+// seenRecord is a record as it was last seen, and when it became so.
+type seenRecord struct {
+	record  contactfile.Record
+	changed time.Time // zero where it has not changed yet
+}
+
+func newBoard(hasKeys bool) *board {
+	failed, err := slave.ParsePattern(failedStatus)
+	if err != nil {
+		panic(err) // it is a constant
+	}
+	return &board{hasKeys: hasKeys, failed: failed, seen: map[string]seenRecord{}}
+}
+
+// take is a new look at the contact file.
+func (b *board) take(l look, now time.Time) {
+	b.last = l
+	if !l.readable {
+		return // what was seen before is compared with what comes after
+	}
+	b.note(l.records, now)
+	b.counts = boardCounts{applications: map[string]int{}}
+	b.hostWidth, b.applicationWidth = len("HOST"), len("APPLICATION")
+	for i := range l.records {
+		r := &l.records[i]
+		b.counts.applications[r.Application]++
+		if r.Operating != contactfile.Running {
+			b.counts.stopped++
+		}
+		b.hostWidth = max(b.hostWidth, len(r.Host))
+		b.applicationWidth = max(b.applicationWidth, len(r.Application))
+	}
+	b.sort()
+}
+
+// note remembers when records changed. What is seen first has not changed.
+func (b *board) note(records []contactfile.Record, now time.Time) {
+	first := len(b.seen) == 0
+	for _, r := range records {
+		before, known := b.seen[r.Host]
+		switch {
+		case known && before.record == r:
+		case first:
+			b.seen[r.Host] = seenRecord{record: r}
+		default:
+			b.seen[r.Host] = seenRecord{r, now}
+		}
+	}
+	if len(b.seen) == len(records) {
+		return
+	}
+	there := make(map[string]bool, len(records))
+	for i := range records {
+		there[records[i].Host] = true
+	}
+	for host := range b.seen {
+		if !there[host] {
+			delete(b.seen, host)
+		}
+	}
+}
+
+// sort puts the servers in trouble first; else they stand as in the file.
+func (b *board) sort() {
+	failed := map[string]bool{}
+	for application := range b.counts.applications {
+		failed[application] = b.failed.Match(application)
+	}
+	levels := [stoppedTrouble + 1][]int{}
+	for i := range b.last.records {
+		r, level := &b.last.records[i], noTrouble
+		if r.Operating != contactfile.Running {
+			level = stoppedTrouble
+		} else if failed[r.Application] {
+			level = failedTrouble
+		}
+		levels[level] = append(levels[level], i)
+	}
+	b.order = slices.Concat(levels[stoppedTrouble], levels[failedTrouble], levels[noTrouble])
+}
+
+// scroll is a key that moves the servers on the screen.
+func (b *board) scroll(k screen.Key) {
+	switch k {
+	case screen.Up:
+		b.top--
+	case screen.Down:
+		b.top++
+	case screen.PageUp:
+		b.top -= max(b.room-1, 1)
+	case screen.PageDown:
+		b.top += max(b.room-1, 1)
+	case screen.Home:
+		b.top = 0
+	case screen.End:
+		b.top = len(b.order)
+	}
+	b.top = max(0, min(b.top, len(b.order)-b.room))
+}
+
+// lines is the screen: counts, a heading, the servers, and at its end what is to be said besides, and what can be typed.
+func (b *board) lines(width, height int, now time.Time) []screen.Line {
+	var remarks []screen.Line
+	if b.last.remark != nil {
+		for _, text := range wrap(b.last.remark.Error(), width-1) {
+			remarks = append(remarks, screen.Line{Text: text, Style: screen.Bold})
+		}
+	}
+	lines, help := b.head(width, now), b.help(0, 0)
+	b.room = max(1, height-len(lines)-len(remarks)-1)
+	if b.last.readable {
+		b.top = max(0, min(b.top, len(b.order)-b.room))
+		end := min(b.top+b.room, len(b.order))
+		c := b.columns(width)
+		for _, i := range b.order[b.top:end] {
+			lines = append(lines, b.row(&c, &b.last.records[i], now))
+		}
+		help = b.help(b.top, len(b.order)-end)
+	}
+	for len(lines)+len(remarks)+1 < height {
+		lines = append(lines, screen.Line{})
+	}
+	return slices.Concat(lines, remarks, []screen.Line{{Text: help}})
+}
+
+// head is what stands above the servers.
+func (b *board) head(width int, now time.Time) []screen.Line {
+	clock := now.UTC().Format(time.TimeOnly) + " UTC"
+	switch {
+	case !b.last.readable:
+		return []screen.Line{{Text: clock}}
+	case len(b.last.records) == 0:
+		return []screen.Line{{Text: "no monitoring · " + clock, Style: screen.Bold}}
+	}
+	c := b.columns(width)
+	return []screen.Line{
+		{Text: b.operatingCounts() + " · " + clock, Style: screen.Bold},
+		{Text: fit(b.applicationCounts(), width-1)},
+		{Text: c.heading(), Style: screen.Bold},
+	}
+}
+
+func (b *board) operatingCounts() string {
+	n := len(b.last.records)
+	return fmt.Sprintf("%s: %d RUNNING, %d STOPPED", count(n, "server", "servers"), n-b.counts.stopped, b.counts.stopped)
+}
+
+// applicationCounts has those that failed first, and then those of most servers.
+func (b *board) applicationCounts() string {
+	names := sortedKeys(b.counts.applications)
+	slices.SortStableFunc(names, func(x, y string) int {
+		if fx, fy := b.failed.Match(x), b.failed.Match(y); fx != fy {
+			if fx {
+				return -1
+			}
+			return 1
+		}
+		return cmp.Compare(b.counts.applications[y], b.counts.applications[x])
+	})
+	var parts []string
+	for _, name := range names {
+		parts = append(parts, fmt.Sprintf("%d %s", b.counts.applications[name], orDash(name)))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// help says what is not on the screen, and what can be typed.
+func (b *board) help(above, below int) string {
+	var hidden, parts []string
+	if above > 0 {
+		hidden = append(hidden, fmt.Sprintf("%d above", above))
+	}
+	if below > 0 {
+		hidden = append(hidden, fmt.Sprintf("+%d more", below))
+	}
+	if len(hidden) > 0 {
+		parts = append(parts, strings.Join(hidden, ", "))
+		if b.hasKeys {
+			parts = append(parts, "arrows, page up/down, home, end scroll")
+		}
+	}
+	if b.hasKeys {
+		return strings.Join(append(parts, "q quits"), " · ")
+	}
+	return strings.Join(append(parts, "Ctrl-C ends"), " · ")
+}
+
+// row is the line of a server.
+func (b *board) row(c *boardColumns, r *contactfile.Record, now time.Time) screen.Line {
+	style, mark := screen.Style(0), " "
+	switch {
+	case r.Operating != contactfile.Running:
+		style = screen.Bold | screen.Red
+	case b.failed.Match(r.Application):
+		style = screen.Bold | screen.Yellow
+	}
+	if at := b.seen[r.Host].changed; !at.IsZero() && now.Sub(at) < changedFor {
+		style, mark = style|screen.Inverse, "*"
+	}
+	return screen.Line{Text: c.text(mark, r.Host, string(r.Operating), orDash(r.Application), r.Since.Format(time.RFC3339),
+		shortDuration(now.Sub(r.Since))), Style: style}
+}
+
+// boardColumns are the columns that have room.
+type boardColumns struct {
+	host, application int
+	since             bool
+}
+
+const (
+	operatingWidth = len("OPERATING")
+	sinceWidth     = len("2026-11-22T10:43:05Z")
+	forWidth       = len("9999d23h")
+	leastHostWidth = 8
+)
+
+// columns leaves out the time of the last change where there is no room, since how long ago it was says it too; then host names are cut.
+func (b *board) columns(width int) boardColumns {
+	c := boardColumns{host: b.hostWidth, application: b.applicationWidth}
+	rest := width - 1 - (len("* ") + c.host + 2 + operatingWidth + 2 + c.application + 2 + forWidth)
+	c.since = rest >= sinceWidth+2
+	if rest < 0 {
+		c.host = max(c.host+rest, min(c.host, leastHostWidth))
+	}
+	return c
+}
+
+func (c *boardColumns) heading() string {
+	return c.text(" ", "HOST", "OPERATING", "APPLICATION", "SINCE", "FOR")
+}
+
+func (c *boardColumns) text(mark, host, operating, application, since, ago string) string {
+	s := fmt.Sprintf("%s %-*s  %-*s  %-*s  ", mark, c.host, fit(host, c.host), operatingWidth, operating, c.application, application)
+	if c.since {
+		s += fmt.Sprintf("%-*s  ", sinceWidth, since)
+	}
+	return s + ago
+}
+
+// fit cuts a text to a width, and shows that it was cut.
+func fit(s string, width int) string {
+	if utf8.RuneCountInString(s) <= width {
+		return s
+	}
+	return string([]rune(s)[:max(width-1, 0)]) + "…"
+}
+
+// wrap lays a text out in lines of a width, between words where it can.
+func wrap(text string, width int) (lines []string) {
+	width = max(width, 1)
+	for line := range strings.SplitSeq(printableLines(text), "\n") {
+		rest := []rune(line)
+		for len(rest) > width {
+			end := width
+			for i := width; i > 0; i-- {
+				if rest[i] == ' ' {
+					end = i
+					break
+				}
+			}
+			lines = append(lines, string(rest[:end]))
+			rest = []rune(strings.TrimLeft(string(rest[end:]), " "))
+		}
+		lines = append(lines, string(rest))
+	}
+	return lines
+}
+
+// printableLines is printable, line by line.
+func printableLines(text string) string {
+	lines := strings.Split(text, "\n")
+	for i := range lines {
+		lines[i] = printable(lines[i])
+	}
+	return strings.Join(lines, "\n")
+}
