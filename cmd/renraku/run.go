@@ -3,17 +3,13 @@ package main
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
-	"os"
 	"slices"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"renraku/cmd/internal/control"
 	"renraku/cmd/internal/exit"
-	"renraku/cmd/internal/screen"
 	"renraku/manager"
 	"renraku/slave"
 )
@@ -29,8 +25,9 @@ func runCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "run PROCESS [--host PATTERN]… [--all] [--dry-run] [--json] [--dir DIR]",
 		Short: "Order a process on one server, some, or all at once",
-		Long: "Orders a process of the definition, and prints one row for each server when all have answered. Each server checks its\n" +
-			"own contact file again, so that nothing is started twice. Exit status 0 when every outcome is LAUNCHED or ALREADY.\n" +
+		Long: "Orders a process of the definition, and prints one row for each server when all have answered; in a terminal\n" +
+			"where the rows have no room, a summary follows them, failures first. Each server checks its own contact file again, so that\n" +
+			"nothing is started twice. Exit status 0 when every outcome is LAUNCHED or ALREADY.\n" +
 			"With --dry-run nothing is sent: READY means that the manager's check allows the order.",
 		Args: exit.Args(cobra.ExactArgs(1)),
 		RunE: func(c *cobra.Command, args []string) error { return order(c, args[0], f) },
@@ -56,7 +53,7 @@ func order(c *cobra.Command, process string, f runFlags) error {
 	byHost := map[string]control.Row{}
 	err := control.NewClient(f.dir).Order(c.Context(), o, func(h control.Head) {
 		hosts = h.Hosts
-		p.begin(len(hosts))
+		p.begin(hosts)
 	}, func(r control.Row) {
 		byHost[r.Host] = r
 		p.row(r)
@@ -74,7 +71,8 @@ func order(c *cobra.Command, process string, f runFlags) error {
 			return err
 		}
 	} else {
-		printLines(c.OutOrStdout(), resultLines(rows))
+		lines := resultLines(rows)
+		printLines(c.OutOrStdout(), append(lines, summaryFor(c.OutOrStdout(), lines, rows)...))
 	}
 	if err != nil {
 		return err
@@ -107,78 +105,4 @@ func printRowsJSON(out io.Writer, rows []control.Row) error {
 	e := json.NewEncoder(out)
 	e.SetIndent("", "  ")
 	return e.Encode(rows)
-}
-
-// progress is the line on standard error while results come in, where that is a terminal.
-type progress struct {
-	live    *screen.Live
-	process string
-	servers int
-	done    int
-	counts  map[string]int
-	stop    chan struct{}
-	rows    chan control.Row
-	ended   chan struct{}
-}
-
-func newProgress(errOut io.Writer, process string) *progress {
-	p := &progress{process: process, counts: map[string]int{}}
-	if f, ok := errOut.(*os.File); ok {
-		if live, ok := screen.NewLive(f); ok {
-			p.live = live
-		}
-	}
-	return p
-}
-
-func (p *progress) begin(servers int) {
-	if p.live == nil {
-		return
-	}
-	p.servers = servers
-	p.stop, p.rows, p.ended = make(chan struct{}), make(chan control.Row), make(chan struct{})
-	go p.draw()
-}
-
-// draw owns the counts; it redraws at each tick, so that a thousand rows at once do not make a thousand drawings.
-func (p *progress) draw() {
-	defer close(p.ended)
-	started := time.Now()
-	ticker := time.NewTicker(progressEvery)
-	defer ticker.Stop()
-	for {
-		select {
-		case r := <-p.rows:
-			p.done++
-			p.counts[r.Outcome]++
-		case now := <-ticker.C:
-			p.live.Draw([]string{p.line(now.Sub(started))})
-		case <-p.stop:
-			p.live.Draw(nil)
-			return
-		}
-	}
-}
-
-const progressEvery = 100 * time.Millisecond
-
-func (p *progress) line(elapsed time.Duration) string {
-	text := fmt.Sprintf("%s: %d of %d servers", p.process, p.done, p.servers)
-	for _, outcome := range sortedKeys(p.counts) {
-		text += fmt.Sprintf(", %d %s", p.counts[outcome], outcome)
-	}
-	return fmt.Sprintf("%s · %v", text, elapsed.Round(time.Second))
-}
-
-func (p *progress) row(r control.Row) {
-	if p.rows != nil {
-		p.rows <- r
-	}
-}
-
-func (p *progress) end() {
-	if p.stop != nil {
-		close(p.stop)
-		<-p.ended
-	}
 }

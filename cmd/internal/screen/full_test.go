@@ -61,6 +61,17 @@ func TestFullDrawsAllAnewInATerminalOfAnotherSize(t *testing.T) {
 	assertShows(t, "a line that is long\ntwo", terminal)
 }
 
+func TestFullSaysThatTheTerminalHasAnotherSize(t *testing.T) {
+	_, f := full(t, 10, 5)
+	defer f.Close()
+	require.NoError(t, unix.Kill(os.Getpid(), unix.SIGWINCH))
+	select {
+	case <-f.Resized():
+	case <-time.After(aWhile):
+		require.FailNow(t, "nothing said")
+	}
+}
+
 func TestFullGivesBackWhatWasThere(t *testing.T) {
 	t.Setenv("TERM", "xterm")
 	terminal := cmdtest.NewTerminal(t, 40, 5)

@@ -66,6 +66,12 @@ func (l *Live) back(w *bufio.Writer) {
 	w.WriteString("\r\x1b[J")
 }
 
+// Size is the size of a terminal in columns and rows; ok is false where out is none.
+func Size(out *os.File) (width, height int, ok bool) {
+	width, height = size(out)
+	return width, height, term.IsTerminal(int(out.Fd()))
+}
+
 func size(terminal *os.File) (width, height int) {
 	width, height, err := term.GetSize(int(terminal.Fd()))
 	if err != nil || width < 1 || height < 2 {

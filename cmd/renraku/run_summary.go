@@ -1,0 +1,90 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strconv"
+	"unicode/utf8"
+
+	"renraku/cmd/internal/control"
+	"renraku/cmd/internal/screen"
+)
+
+// summaryFor is what follows the lines of the rows on out: a summary where that is a terminal in which they have no room.
+func summaryFor(out io.Writer, lines []string, rows []control.Row) []string {
+	f, ok := out.(*os.File)
+	if !ok {
+		return nil
+	}
+	width, height, ok := screen.Size(f)
+	const prompt = 1 // line, which comes next
+	if !ok || linesOn(width, lines)+prompt <= height {
+		return nil
+	}
+	return append([]string{""}, summaryLines(rows, width, height-prompt-1)...)
+}
+
+// linesOn is how many lines of a terminal the lines take.
+func linesOn(width int, lines []string) int {
+	n := 0
+	for _, line := range lines {
+		n += max(1, (utf8.RuneCountInString(line)+width-1)/width)
+	}
+	return n
+}
+
+// summaryLines is at most height lines: the rows of the servers where something is left to be done, as many as there is room for, and
+// then the number of servers for each outcome.
+func summaryLines(rows []control.Row, width, height int) []string {
+	counts := outcomeLines(rows)
+	var bad []control.Row
+	for _, r := range rows {
+		if !isWell(r.Outcome) {
+			bad = append(bad, r)
+		}
+	}
+	if len(bad) == 0 {
+		return counts
+	}
+	room := height - len(counts) - 1 // an empty line between them
+	var lines []string
+	for _, line := range resultLines(bad) {
+		lines = append(lines, fit(line, width-1))
+	}
+	if len(lines) > room {
+		shown := max(room-1, 2) // the heading, and one at least
+		lines = append(lines[:shown:shown], fmt.Sprintf("… and %d more above", len(lines)-shown))
+	}
+	return slices.Concat(lines, []string{""}, counts)
+}
+
+// outcomeLines counts the servers by outcome: first where something is left to be done.
+func outcomeLines(rows []control.Row) []string {
+	counts := map[string]int{}
+	for _, r := range rows {
+		counts[r.Outcome]++
+	}
+	table := [][]string{{"OUTCOME", "SERVERS"}}
+	for _, outcome := range worstFirst(counts) {
+		table = append(table, []string{outcome, strconv.Itoa(counts[outcome])})
+	}
+	return columns(table)
+}
+
+// worstFirst is the outcomes in counts, those of most servers first, but before all where something is left to be done.
+func worstFirst(counts map[string]int) []string {
+	outcomes := sortedKeys(counts)
+	slices.SortStableFunc(outcomes, func(a, b string) int {
+		if x, y := isWell(a), isWell(b); x != y {
+			if y {
+				return -1
+			}
+			return 1
+		}
+		return cmp.Compare(counts[b], counts[a])
+	})
+	return outcomes
+}
