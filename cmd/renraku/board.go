@@ -151,7 +151,7 @@ func (b *board) lines(width, height int, now time.Time) []screen.Line {
 	var remarks []screen.Line
 	if b.last.remark != nil {
 		for _, text := range wrap(b.last.remark.Error(), width-1) {
-			remarks = append(remarks, screen.Line{Text: text, Style: screen.Bold})
+			remarks = append(remarks, screen.Line{Text: text, Style: screen.Bold | screen.Inverse})
 		}
 	}
 	lines, help := b.head(width, now), b.help(0, 0)
@@ -212,7 +212,7 @@ func (b *board) applicationCounts() string {
 	return strings.Join(parts, ", ")
 }
 
-// help says what is not on the screen, and what can be typed.
+// help says what is not on the screen, and what can be typed, the least needed last.
 func (b *board) help(above, below int) string {
 	var hidden, parts []string
 	if above > 0 {
@@ -223,14 +223,15 @@ func (b *board) help(above, below int) string {
 	}
 	if len(hidden) > 0 {
 		parts = append(parts, strings.Join(hidden, ", "))
-		if b.hasKeys {
-			parts = append(parts, "arrows, page up/down, home, end scroll")
-		}
 	}
-	if b.hasKeys {
-		return strings.Join(append(parts, "q quits"), " · ")
+	if !b.hasKeys {
+		return strings.Join(append(parts, "Ctrl-C ends"), " · ")
 	}
-	return strings.Join(append(parts, "Ctrl-C ends"), " · ")
+	parts = append(parts, "q quits")
+	if len(hidden) > 0 {
+		parts = append(parts, "arrows, page up/down, home, end scroll")
+	}
+	return strings.Join(parts, " · ")
 }
 
 // row is the line of a server.

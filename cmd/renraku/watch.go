@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"renraku/cmd/internal/exit"
 	"renraku/cmd/internal/screen"
@@ -41,6 +44,8 @@ func watch(ctx context.Context, dir string, wanted []slave.Pattern, out, errOut 
 		}
 		if ok {
 			defer full.Close()
+			ctx, stop := signal.NotifyContext(ctx, unix.SIGHUP) // after which the terminal may be there still
+			defer stop()
 			watchScreen(ctx, full, first, looks)
 			return nil
 		}
