@@ -4,6 +4,7 @@ import (
 	"crypto/hkdf"
 	"crypto/sha256"
 	"fmt"
+	"io"
 
 	"renraku/telegram"
 )
@@ -11,14 +12,21 @@ import (
 // SecretLength is the length in bytes of a master key, and of a key that is derived from one.
 const SecretLength = 32
 
-// Secret is a master key or a key derived from one. It does not print.
+// Secret is a master key or a key derived from one. It does not print: not with any verb of fmt that go vet lets pass, not as text or
+// JSON, and so not in the log.
 type Secret [SecretLength]byte
 
-// String keeps the secret.
-func (Secret) String() string { return "(secret)" }
+// hidden stands for a secret where one is printed.
+const hidden = "(secret)"
 
-// GoString keeps the secret too.
-func (Secret) GoString() string { return "seal.Secret{}" }
+// String keeps the secret.
+func (Secret) String() string { return hidden }
+
+// Format keeps the secret with every verb and flag.
+func (Secret) Format(f fmt.State, _ rune) { io.WriteString(f, hidden) }
+
+// MarshalText keeps the secret in JSON and in the log.
+func (Secret) MarshalText() ([]byte, error) { return []byte(hidden), nil }
 
 // Derive derives from a master key the key of one direction between two hosts.
 func (master *Secret) Derive(d Direction, manager, slave telegram.Host) (derived Secret) {
@@ -45,6 +53,9 @@ func appendPadded(b []byte, h telegram.Host) []byte {
 // Key is a secret made ready for the MAC: the states of SHA-256 after its first block, inside and outside, so that a MAC takes no
 // time for them. It is as secret.
 type Key struct{ inner, outer [sha256.Size]byte }
+
+// Format keeps the secret that it is made of. As text it has nothing to print.
+func (Key) Format(f fmt.State, _ rune) { io.WriteString(f, hidden) }
 
 // NewKey makes a derived key ready.
 func NewKey(secret *Secret) Key {

@@ -4,9 +4,13 @@ import (
 	"crypto/hkdf"
 	"crypto/hmac"
 	"crypto/sha256"
+	"encoding/json"
 	"fmt"
+	"io"
+	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -154,12 +158,63 @@ func TestAKeyIsOfOneDirectionBetweenTwoHosts(t *testing.T) {
 	assert.Equal(t, NewKey(&keys.ToManager), keys.Pair().Response)
 }
 
+// What is printed of two keys is the same, whatever holds them and however it is printed.
 func TestASecretDoesNotPrint(t *testing.T) {
-	s := secret('A')
-	for _, printed := range []string{fmt.Sprint(*s), fmt.Sprint(s), fmt.Sprintf("%v %s %#v", s, *s, *s)} {
-		assert.NotContains(t, printed, "ABC")
-		assert.NotContains(t, printed, "65")
+	type holder struct {
+		One  Secret
+		All  []Secret
+		Of   map[string]Secret
+		Keys []Pair
 	}
+	holders := map[string]func(s *Secret) any{
+		"Secret":    func(s *Secret) any { return *s },
+		"*Secret":   func(s *Secret) any { return s },
+		"Master":    func(s *Secret) any { return Master{1, *s} },
+		"*Master":   func(s *Secret) any { return &Master{1, *s} },
+		"SlaveKeys": func(s *Secret) any { return SlaveKeys{1, *s, *s} },
+		"Key":       func(s *Secret) any { return NewKey(s) },
+		"Pair":      func(s *Secret) any { return (&SlaveKeys{1, *s, *s}).Pair() },
+		"holder": func(s *Secret) any {
+			return holder{*s, []Secret{*s}, map[string]Secret{"a": *s}, []Pair{(&SlaveKeys{1, *s, *s}).Pair()}}
+		},
+	}
+	ways := map[string]func(v any) string{
+		"Print": func(v any) string { return fmt.Sprint(v) },
+		"JSON": func(v any) string {
+			b, err := json.Marshal(v)
+			require.NoError(t, err)
+			return string(b)
+		},
+		"the log as text": func(v any) string {
+			return logged(t, v, func(w io.Writer) slog.Handler { return slog.NewTextHandler(w, nil) })
+		},
+		"the log as JSON": func(v any) string {
+			return logged(t, v, func(w io.Writer) slog.Handler { return slog.NewJSONHandler(w, nil) })
+		},
+	}
+	for _, verb := range strings.Split("v s d x X q b o O c U t e E f F g G", " ") {
+		for _, flags := range []string{"", "+", "#", "-", " ", "0", "80", ".3"} {
+			format := "%" + flags + verb
+			ways[format] = func(v any) string { return fmt.Sprintf(format, v) }
+		}
+	}
+	for held, hold := range holders {
+		for way, print := range ways {
+			one := print(hold(secret('A')))
+			assert.Equal(t, one, print(hold(secret('a'))), "%s by %s", held, way)
+			assert.NotEmpty(t, one, "%s by %s", held, way)
+		}
+	}
+	assert.Equal(t, secret('A').String(), secret('a').String())
+}
+
+// logged is the line that the log has of a value.
+func logged(t *testing.T, v any, handler func(io.Writer) slog.Handler) string {
+	var line strings.Builder
+	r := slog.NewRecord(time.Time{}, slog.LevelInfo, "keys", 0)
+	r.Add("key", v)
+	require.NoError(t, handler(&line).Handle(t.Context(), r))
+	return line.String()
 }
 
 func TestSealingAllocatesNothing(t *testing.T) {
