@@ -220,7 +220,9 @@ func TestServersThatDoNotAnswerAtAllHoldNoOtherUp(t *testing.T) {
 	}
 	require.Eventually(t, func() bool { return len(c.dials.making) == maxDials }, patience, time.Millisecond)
 	begun := time.Now()
-	takePlace(c.dials.making, slowDial).leave()
+	place, err := takePlace(ctx, c.dials.making, slowDial)
+	require.NoError(t, err)
+	place.leave()
 	assert.Less(t, time.Since(begun), dialWait/2)
 	cancel()
 	all.Wait()

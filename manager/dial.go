@@ -64,23 +64,36 @@ func (d *dials) dial(ctx context.Context, to netip.AddrPort, connect dialFunc, s
 	if secure != nil {
 		places = d.joining
 	}
-	making := takePlace(places, slowDial)
+	making, err := takePlace(ctx, places, slowDial)
+	if err != nil {
+		leave()
+		return nil, nil, err
+	}
 	defer making.leave()
 	dialing, cancel := context.WithTimeout(ctx, dialWait)
 	defer cancel()
 	conn, err = connect(dialing, "tcp", to.String())
 	if err == nil && secure != nil {
-		making.keep() // so that few peers wait for a handshake to begin: they give it up too
-		securing := takePlace(d.securing, slowHandshake)
-		defer securing.leave()
-		making.leave()
-		conn, err = secure(ctx, conn)
+		conn, err = d.secure(ctx, conn, secure, &making)
 	}
 	if err != nil {
 		leave()
 		return nil, nil, err
 	}
 	return conn, leave, nil
+}
+
+// secure waits for a place among the handshakes, and does that of the connection; with an error it has closed it.
+func (d *dials) secure(ctx context.Context, conn net.Conn, handshake secureFunc, making *heldPlace) (net.Conn, error) {
+	making.keep() // so that few peers wait for a handshake to begin: they give it up too
+	securing, err := takePlace(ctx, d.securing, slowHandshake)
+	if err != nil {
+		conn.Close()
+		return nil, err
+	}
+	defer securing.leave()
+	making.leave()
+	return handshake(ctx, conn)
 }
 
 // heldPlace is one among the connections that are being made, or among the handshakes. A server that does not answer at all keeps it for a
@@ -90,15 +103,19 @@ type heldPlace struct {
 	leave func() // gives it back, once
 }
 
-// takePlace waits for a place, which is given back when it has been held for so long.
-func takePlace(places chan struct{}, slow time.Duration) heldPlace {
-	places <- struct{}{}
+// takePlace waits for a place, at most until ctx ends. It is given back when it has been held for so long.
+func takePlace(ctx context.Context, places chan struct{}, slow time.Duration) (heldPlace, error) {
+	select {
+	case places <- struct{}{}:
+	case <-ctx.Done():
+		return heldPlace{}, ctx.Err()
+	}
 	once := sync.OnceFunc(func() { <-places })
 	timer := time.AfterFunc(slow, once)
 	return heldPlace{timer, func() {
 		timer.Stop()
 		once()
-	}}
+	}}, nil
 }
 
 // keep has a place that is held still stay so until leave.

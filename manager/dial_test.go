@@ -3,6 +3,7 @@ package manager
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"net/netip"
 	"sync"
@@ -135,4 +136,54 @@ func TestHandshakesAtOnceAreBoundedAndSlowOnesHoldNoOtherUp(t *testing.T) {
 		all.Wait()
 		assert.Empty(t, d.open)
 	})
+}
+
+func TestWhoWaitsForAPlaceToConnectIsLetGoAtOnceWhenItsTimeEnds(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		places func(d *dials) chan struct{}
+		sealed bool
+	}{
+		{"among the connections that are made", func(d *dials) chan struct{} { return d.making }, false},
+		{"among those that begin with a handshake", func(d *dials) chan struct{} { return d.joining }, true},
+		{"among the handshakes", func(d *dials) chan struct{} { return d.securing }, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d := newDials()
+				places := c.places(d)
+				for range cap(places) {
+					held, err := takePlace(t.Context(), places, slowHandshake)
+					require.NoError(t, err)
+					defer held.leave()
+				}
+				var ends []net.Conn // of connections that were made
+				connect := func(context.Context, string, string) (net.Conn, error) {
+					near, far := net.Pipe()
+					ends = append(ends, far)
+					return near, nil
+				}
+				var secure secureFunc
+				if c.sealed {
+					secure = func(_ context.Context, conn net.Conn) (net.Conn, error) { return conn, nil }
+				}
+				ctx, cancel := context.WithCancel(t.Context())
+				ended, begun := make(chan error, 1), time.Now()
+				go func() {
+					_, _, err := d.dial(ctx, netip.MustParseAddrPort("192.0.2.1:1"), connect, secure)
+					ended <- err
+				}()
+				synctest.Wait()
+				require.Empty(t, ended, "it waits")
+				cancel()
+				require.ErrorIs(t, <-ended, context.Canceled)
+				assert.Zero(t, time.Since(begun))
+				assert.Empty(t, d.open)
+				for _, end := range ends {
+					_, err := end.Read(make([]byte, 1))
+					assert.ErrorIs(t, err, io.EOF, "no connection is left open")
+				}
+			})
+		})
+	}
 }
