@@ -41,7 +41,6 @@ type sealing struct {
 	keys    []readyKeys
 	heard   *lastHeard
 	unasked uint64 // responses that nobody asked for
-	asked   bool   // an inquiry was taken since the start
 	mac     *seal.MAC
 	broken  lastError // of remembering the last inquiry
 	older   time.Time // when an inquiry of an earlier start of the manager was last logged
@@ -95,7 +94,6 @@ func (g *sealing) take(b []byte) (q telegram.StatusInquiry, answer seal.Trailer,
 	if err := q.Decode(inquiry); err != nil {
 		return q, answer, DropOf(err)
 	}
-	g.asked = true
 	g.sayBroken(g.heard.take(&t, q.Control != telegram.Check)) // what a START or an END changes must outlive a power cut
 	return q, seal.Trailer{Direction: seal.ToManager, KeyID: t.KeyID, Session: t.Session, Sequence: t.Sequence, Epoch: g.start}, NoDrop
 }
@@ -131,13 +129,6 @@ func (g *sealing) nextUnasked() seal.Trailer {
 		id = g.keys[0].id
 	}
 	return seal.Trailer{Direction: seal.ToManager, KeyID: id, Sequence: g.unasked, Epoch: g.start}
-}
-
-// wasAsked says whether an inquiry was taken since the start: so that somebody monitors this server.
-func (g *sealing) wasAsked() bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.asked
 }
 
 // sayOlder logs that a manager of an earlier start asks, but no more often than what is dropped is: whoever has recordings of several

@@ -133,7 +133,7 @@ func (s *Server) shutDown() error {
 	}
 	err := s.status.End("the daemon shuts down")
 	s.announce()
-	if s.sealing != nil && s.sealing.wasAsked() { // there, what nobody asked for is a hint, and the manager asks now
+	if s.sealing != nil && s.status.isBelievedRunning() { // there, what nobody asked for is a hint, and the manager asks now
 		select {
 		case <-s.stopped:
 		case <-time.After(stoppedWait):

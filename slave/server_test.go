@@ -300,9 +300,66 @@ func TestInSealedModeASlaveThatShutsDownStaysToAnswerStopped(t *testing.T) {
 	require.NoError(t, await(t, ended))
 }
 
-func TestInSealedModeASlaveThatShutsDownStaysForASecondAtMost(t *testing.T) {
-	r, _ := startAsked(t)
-	began := time.Now()
-	require.NoError(t, r.stop())
-	assert.GreaterOrEqual(t, time.Since(began), stoppedWait)
+// A slave that shuts down stays for an inquiry where the manager believes it RUNNING, and only there.
+func TestInSealedModeASlaveThatShutsDownStaysForASecondAtMostAndOnlyWhereItIsMonitored(t *testing.T) {
+	keys := slavetest.NewKeys(t, "mgr01")
+	const check, start, end = telegram.Check, telegram.Start, telegram.End
+	asked := func(controls ...telegram.Control) func(*Server, func(telegram.Control)) {
+		return func(_ *Server, ask func(telegram.Control)) {
+			for _, c := range controls {
+				ask(c)
+			}
+		}
+	}
+	for _, c := range []struct {
+		name   string
+		before func(s *Server, ask func(telegram.Control))
+		stays  time.Duration
+	}{
+		{"asked", asked(start, check), stoppedWait},
+		{"never asked", asked(), 0},
+		{"told END", asked(start, check, end), 0},
+		{"asked after END", asked(start, end, check), 0},
+		{"told END, and START again", asked(start, end, start), stoppedWait},
+		{"told END, and begun by the operator", func(s *Server, ask func(telegram.Control)) {
+			ask(start)
+			ask(end)
+			require.NoError(t, s.Begin())
+		}, 0},
+		{"ended by the operator", func(s *Server, ask func(telegram.Control)) {
+			ask(start)
+			require.NoError(t, s.End())
+			ask(start)
+		}, 0},
+		{"ended by the operator, and the manager does not know it", func(s *Server, ask func(telegram.Control)) {
+			ask(start)
+			require.NoError(t, s.End())
+		}, stoppedWait},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var network slavetest.Network
+				manager := network.Listen("192.0.2.10:10320")
+				file, _ := openContactFile(t)
+				log, _ := newLog()
+				s := newServer(t, Config{Manager: must(NewAddress("192.0.2.10:10320")), Security: keys.Security(t, "app01"), Log: log}, file,
+					network.Listen("192.0.2.1:10320"), newQueueListener())
+				ctx, cancel := context.WithCancel(t.Context())
+				ended := make(chan error, 1)
+				go func() { ended <- s.Run(ctx) }()
+				synctest.Wait()
+				peer, sequence := &sealedEnd{t: t, mac: seal.NewMAC()}, uint64(0)
+				c.before(s, func(control telegram.Control) {
+					sequence++
+					_, err := manager.WriteToUDPAddrPort(peer.inquiry(control, from1(7, 1, sequence)), netip.MustParseAddrPort("192.0.2.1:10320"))
+					require.NoError(t, err)
+					synctest.Wait()
+				})
+				begun := time.Now()
+				cancel()
+				require.NoError(t, <-ended)
+				assert.Equal(t, c.stays, time.Since(begun))
+			})
+		})
+	}
 }

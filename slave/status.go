@@ -28,8 +28,9 @@ type StatusControl struct {
 
 	mu     sync.Mutex // one step of the flowchart at a time
 	phase  phase
-	why    string    // monitoring ended, for a person
-	broken lastError // of the contact file
+	told   telegram.Control // what the last inquiry was answered with; 0: none was since the start
+	why    string           // monitoring ended, for a person
+	broken lastError        // of the contact file
 }
 
 // NewStatusControl is the status control of a slave whose contact file is file and whose record in it is own.
@@ -82,6 +83,22 @@ func (s *StatusControl) Monitoring() bool {
 func (s *StatusControl) Answer(q telegram.StatusInquiry) (telegram.StatusResponse, Drop) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	r, drop := s.step(q)
+	if drop == NoDrop {
+		s.told = r.Control
+	}
+	return r, drop
+}
+
+// isBelievedRunning says whether the last that the manager was told is RUNNING. It is not where nobody monitors: the manager never asked,
+// or has ended monitoring since.
+func (s *StatusControl) isBelievedRunning() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.told == telegram.Running
+}
+
+func (s *StatusControl) step(q telegram.StatusInquiry) (telegram.StatusResponse, Drop) {
 	switch s.phase {
 	case endedByOperator:
 		return s.response(telegram.Stopped), NoDrop
