@@ -14,6 +14,7 @@ import (
 	"renraku/slave/slavetest"
 )
 
+// In sealed mode its term is on disk then too, so that the next start has a greater one, also where the clock has been set back.
 func TestAManagerStartedOnAFullDiskBeginsOnceThereIsRoom(t *testing.T) {
 	dir, fill, free := slavetest.TinyDisk(t)
 	path := filepath.Join(dir, "contact.dat")
@@ -22,9 +23,14 @@ func TestAManagerStartedOnAFullDiskBeginsOnceThereIsRoom(t *testing.T) {
 	t.Cleanup(func() { file.Close() })
 	packets, listener, _ := sockets(t, "127.0.0.1")
 	log := &logBook{}
-	server := NewServer(Config{Host: host(t, "mgr01"), Records: recordsIn(t, dir), Log: slog.New(slog.NewTextHandler(log, nil))},
-		file, packets, listener)
+	cfg := Config{Host: host(t, "mgr01"), Records: recordsIn(t, dir), Log: slog.New(slog.NewTextHandler(log, nil))}
+	earlier := NewServer(cfg, file, packets, listener) // in plain mode
+	earlier.own.Stop()
+	earlier.targets.journal.close()
 	fill()
+	cfg.Security = slavetest.NewKeys(t, "mgr01").Security(t, "mgr01")
+	server := NewServer(cfg, file, packets, listener)
+	assert.Equal(t, 1, log.count("number of this start not on disk"))
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- server.Run(ctx) }()
@@ -33,8 +39,10 @@ func TestAManagerStartedOnAFullDiskBeginsOnceThereIsRoom(t *testing.T) {
 		assert.NoError(t, <-done)
 	})
 	require.Eventually(t, func() bool { return log.count("monitoring does not begin; it is tried again") == 1 }, patience, time.Millisecond)
-	assert.Equal(t, 1, log.count("no space left on device"))
+	assert.Equal(t, 2, log.count("no space left on device"))
 	assert.False(t, server.Monitoring())
 	free()
 	eventually(t, path, "mgr01 RUNNING NOT-STARTED")
+	require.Eventually(t, func() bool { return log.count("number of this start on disk") == 1 }, patience, time.Millisecond)
+	assert.Equal(t, server.status.sealing.term+1, cfg.Records.NextStart(time.Unix(0, 0), cfg.Log).Number)
 }

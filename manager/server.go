@@ -53,6 +53,7 @@ type Server struct {
 	execution *ExecutionControl
 	targets   *targets
 	responses *responses
+	start     *slave.Start // nil in plain mode
 	drops     slave.Drops
 
 	unopened error // of the journal of orders
@@ -71,11 +72,8 @@ func NewServer(cfg Config, file *contactfile.File, packets slave.PacketConn, lis
 	s.status = NewStatusControl(own, cfg.Slaves, file, packets, cfg.Log, &s.drops)
 	s.status.Tell(cfg.Tell)
 	if cfg.Security != nil {
-		term, err := cfg.Records.NextStart(time.Now())
-		if err != nil {
-			cfg.Log.Error("start of the manager not on disk", "error", err)
-		}
-		s.status.Seal(cfg.Host, cfg.Security.Current().Masters, term)
+		s.start = cfg.Records.NextStart(time.Now(), cfg.Log)
+		s.status.Seal(cfg.Host, cfg.Security.Current().Masters, s.start.Number)
 	}
 	dialTo := (&net.Dialer{LocalAddr: slave.LocalAddr(listener.Addr()), Control: portAtConnect}).DialContext
 	s.status.fallback.connect = func(ctx context.Context, host telegram.Host, to netip.AddrPort) (net.Conn, error) {
@@ -144,6 +142,9 @@ func (s *Server) Run(ctx context.Context) error {
 	s.own.Recover() // before Begin: without monitoring, nothing is ordered
 	services := []func(context.Context) error{
 		s.status.Serve, s.serveResponses, s.targets.keepDeadlines, s.status.keepResolved, s.keepFile, s.reportDrops}
+	if s.start != nil {
+		services = append(services, s.start.Keep)
+	}
 	switch err := s.status.Begin(); {
 	case err == nil:
 	case slave.MayPass(err):

@@ -52,11 +52,7 @@ func newSealing(keys []seal.SlaveKeys, start uint64, last *lastHeard, log *slog.
 }
 
 // openSealing is sealed mode on the records of the server.
-func openSealing(keys []seal.SlaveKeys, records *Records, log *slog.Logger) (*sealing, error) {
-	start, err := records.NextStart(time.Now())
-	if err != nil {
-		log.Error("start of the daemon not on disk", "error", err)
-	}
+func openSealing(keys []seal.SlaveKeys, start uint64, records *Records, log *slog.Logger) (*sealing, error) {
 	last, damaged, err := openHeard(records.Runs.Path())
 	if err != nil {
 		return nil, err

@@ -274,28 +274,6 @@ func TestADamagedMemoryOfTheLastInquiryIsSaidAndForgotten(t *testing.T) {
 	assert.Equal(t, heard{7, 1, 10, 1}, h.heard)
 }
 
-func TestEveryStartHasAGreaterNumberWhateverTheClockSays(t *testing.T) {
-	records := openRecords(t)
-	at := time.Date(2026, 11, 29, 0, 0, 0, 0, time.UTC)
-	last := uint64(0)
-	for _, clock := range []time.Time{at, at, at.Add(-time.Hour), time.Unix(0, 0), time.Unix(-5, 0), at.Add(time.Hour), at} {
-		next, err := records.NextStart(clock)
-		require.NoError(t, err)
-		assert.Greater(t, next, last)
-		last = next
-	}
-	path := filepath.Join(records.Runs.Path(), startsFile)
-	assert.Len(t, contents(t, path), startsDigits+1)
-	require.NoError(t, os.Remove(path))
-	next, err := records.NextStart(at.Add(2 * time.Hour))
-	require.NoError(t, err)
-	assert.Greater(t, next, last, "where the file is lost, by the clock")
-	require.NoError(t, os.WriteFile(path, []byte("rubbish\n"), 0o640))
-	again, err := records.NextStart(at.Add(3 * time.Hour))
-	assert.ErrorContains(t, err, "is damaged")
-	assert.Greater(t, again, next)
-}
-
 func TestAMillionReplayedOrForgedDatagramsChangeNothingAtTheSlave(t *testing.T) {
 	all := 1_000_000
 	if slavetest.Race {

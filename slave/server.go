@@ -44,6 +44,7 @@ type Server struct {
 	outbox    *outbox
 	delivery  *delivery
 	sealing   *sealing      // nil in plain mode
+	start     *Start        // the same
 	stopped   chan struct{} // an inquiry was answered with STOPPED
 	resolve   chan struct{} // the manager's address is another one
 	drops     Drops
@@ -68,7 +69,8 @@ func NewServer(cfg Config, file *contactfile.File, packets PacketConn, listener 
 	s.endpoint = endpoint{responder: s, packets: packets, listener: listener, perPeer: MaxPeerConnections, log: cfg.Log, drops: &s.drops,
 		allowance: &inquiries}
 	if cfg.Security != nil {
-		if s.sealing, err = openSealing(cfg.Security.Current().SlaveKeys, cfg.Records, cfg.Log); err != nil {
+		s.start = cfg.Records.NextStart(time.Now(), cfg.Log)
+		if s.sealing, err = openSealing(cfg.Security.Current().SlaveKeys, s.start.Number, cfg.Records, cfg.Log); err != nil {
 			return nil, errors.Join(err, s.outbox.close())
 		}
 		s.endpoint.sealer, s.endpoint.accept = s.sealing, cfg.Security.Server
@@ -99,7 +101,12 @@ func (s *Server) Run(ctx context.Context) error {
 	if s.cfg.Begun != nil {
 		s.cfg.Begun()
 	}
-	return Serve(ctx, s.shutDown, s.endpoint.servePackets, s.endpoint.serveOrders, s.delivery.run, s.execution.Serve, s.keepManagerResolved, s.keepFile, s.reportDrops)
+	services := []func(context.Context) error{s.endpoint.servePackets, s.endpoint.serveOrders, s.delivery.run, s.execution.Serve,
+		s.keepManagerResolved, s.keepFile, s.reportDrops}
+	if s.start != nil {
+		services = append(services, s.start.Keep)
+	}
+	return Serve(ctx, s.shutDown, services...)
 }
 
 // MayPass says whether the disk may take at another time what it does not take now.
