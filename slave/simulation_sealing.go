@@ -1,8 +1,10 @@
 package slave
 
 import (
+	"slices"
 	"sync"
 
+	"renraku/slave/credentials"
 	"renraku/telegram"
 	"renraku/telegram/seal"
 )
@@ -10,8 +12,9 @@ import (
 // simulationStart is the start of every slave of a simulation.
 const simulationStart = 1
 
-// simulationSealing is the sealer of a simulation. It has the master keys, and derives those of a slave when it is first asked. It
-// remembers what each slave has taken, but on no disk.
+// simulationSealing is the sealer of a simulation. It has the master keys, and derives those of a slave when it is first asked with
+// one: before the MAC is checked, since it needs them. So whoever forges datagrams can have all keys derived and kept, but each once:
+// credentials.MaxKeyIDs for each slave. It remembers what each slave has taken, but on no disk.
 type simulationSealing struct {
 	simulation *Simulation
 	manager    telegram.Host
@@ -23,21 +26,34 @@ type simulationSealing struct {
 }
 
 type simulatedSealing struct {
-	keys  readyKeys
+	keys  [credentials.MaxKeyIDs]*simulatedKeys // of the master key in that place, or in that place before; nil: none yet
+	taken *simulatedKeys                        // of the last inquiry that was taken
 	heard heard
 }
 
-// Seal has the simulation be in sealed mode, with the master keys of that manager. It is called before Serve.
+// simulatedKeys are the keys of one slave that come from one master key.
+type simulatedKeys struct {
+	master *seal.Master // another one has another pointer
+	seal.Pair
+}
+
+// Seal has the simulation be in sealed mode, with the master keys of that manager, the newest credentials.MaxKeyIDs of them. It is
+// called before Serve.
 func (s *Simulation) Seal(manager telegram.Host, masters []seal.Master) {
-	s.sealing = &simulationSealing{simulation: s, manager: manager, masters: masters,
+	s.sealing = &simulationSealing{simulation: s, manager: manager, masters: newestMasters(masters),
 		slaves: make([]*simulatedSealing, len(s.hosts)), mac: seal.NewMAC()}
 }
 
-// SetMasters has other master keys stand from now on.
+// SetMasters has other master keys stand from now on. They may have the IDs of those before.
 func (s *Simulation) SetMasters(masters []seal.Master) {
 	s.sealing.mu.Lock()
 	defer s.sealing.mu.Unlock()
-	s.sealing.masters = masters
+	s.sealing.masters = newestMasters(masters)
+}
+
+// newestMasters are copies, so that each has a pointer that none before had.
+func newestMasters(masters []seal.Master) []seal.Master {
+	return slices.Clone(masters[max(0, len(masters)-credentials.MaxKeyIDs):])
 }
 
 func (g *simulationSealing) take(b []byte) (q telegram.StatusInquiry, answer seal.Trailer, drop Drop) {
@@ -55,11 +71,11 @@ func (g *simulationSealing) take(b []byte) (q telegram.StatusInquiry, answer sea
 	if !ok {
 		return q, answer, DropForeignHost
 	}
-	one := g.of(i, host, t.KeyID)
+	one, keys := g.of(i, host, t.KeyID)
 	switch {
-	case one == nil:
+	case keys == nil:
 		return q, answer, DropKey
-	case !g.mac.Check(b, seal.ToSlave, &one.keys.Inquiry):
+	case !g.mac.Check(b, seal.ToSlave, &keys.Inquiry):
 		return q, answer, DropMAC
 	case !one.heard.isLater(&t):
 		return q, answer, DropReplay
@@ -68,34 +84,32 @@ func (g *simulationSealing) take(b []byte) (q telegram.StatusInquiry, answer sea
 		return q, answer, DropOf(err)
 	}
 	one.heard.keep(&t)
+	one.taken = keys
 	t.Direction, t.Epoch = seal.ToManager, simulationStart
 	return q, t, NoDrop
 }
 
-// of is what slave i has, with the keys of that ID.
-func (g *simulationSealing) of(i int, host telegram.Host, id uint16) *simulatedSealing {
+// of is what slave i has, and its keys of that ID; nil: there is no such master key.
+func (g *simulationSealing) of(i int, host telegram.Host, id uint16) (*simulatedSealing, *simulatedKeys) {
+	place := slices.IndexFunc(g.masters, func(m seal.Master) bool { return m.ID == id })
+	if place < 0 {
+		return nil, nil
+	}
+	master := &g.masters[place]
+	if g.slaves[i] == nil {
+		g.slaves[i] = &simulatedSealing{}
+	}
 	one := g.slaves[i]
-	if one != nil && one.keys.id == id {
-		return one
+	if one.keys[place] == nil || one.keys[place].master != master {
+		keys := master.Derive(g.manager, host)
+		one.keys[place] = &simulatedKeys{master, keys.Pair()}
 	}
-	for m := range g.masters {
-		if g.masters[m].ID != id {
-			continue
-		}
-		if one == nil {
-			one = &simulatedSealing{}
-			g.slaves[i] = one
-		}
-		keys := g.masters[m].Derive(g.manager, host)
-		one.keys = readyKeys{id, keys.Pair()}
-		return one
-	}
-	return nil
+	return one, one.keys[place]
 }
 
 func (g *simulationSealing) seal(b []byte, host *telegram.Host, t *seal.Trailer) []byte {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	i, _ := g.simulation.index(host)
-	return g.mac.Seal(b, t, &g.slaves[i].keys.Response) // those that its inquiry was taken with
+	return g.mac.Seal(b, t, &g.slaves[i].taken.Response) // of its inquiry, also where others stand by now
 }
