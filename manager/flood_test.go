@@ -3,7 +3,7 @@ package manager
 import (
 	"context"
 	"net/netip"
-	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -11,8 +11,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"renraku/slave"
+	"renraku/slave/credentials"
 	"renraku/slave/slavetest"
 	"renraku/telegram"
+	"renraku/telegram/seal"
 )
 
 const (
@@ -23,50 +25,111 @@ const (
 
 // A stranger can fill the socket's buffer, but not have the manager find anybody STOPPED, even where one lost answer would be enough.
 func TestAFloodOfAStrangerHasNobodyFoundStopped(t *testing.T) {
-	const slaves, interval = 1000, time.Second
-	simulation, err := slave.NewSimulation("sim", slaves)
-	require.NoError(t, err)
-	theirPackets, theirListener, theirs := sockets(t, "127.0.0.2")
-	stopSimulation := inBackground(t, func(ctx context.Context) error {
-		return simulation.Serve(ctx, theirPackets, theirListener, quiet())
-	})
-	var all []Slave
-	for i := range slaves {
-		all = append(all, Slave{Host: host(t, simulation.Host(i)), Address: address(t, theirs), Interval: interval,
-			Timeout: 200 * time.Millisecond})
-	}
-	packets, listener, ours := sockets(t, "127.0.0.1")
-	packets.SetReadBuffer(smallBuffer)
-	file, _ := contact(t)
-	events := &eventBook{}
-	server := NewServer(Config{Host: host(t, "mgr01"), Slaves: all, Records: records(t), Tell: events.tell, Log: quiet()}, file, packets, listener)
-	stop := inBackground(t, server.Run)
-	count := func(suffix string) (n int) {
-		for _, event := range events.told() {
-			if strings.HasSuffix(event, suffix) {
-				n++
+	for _, mode := range modes {
+		t.Run(mode.name, func(t *testing.T) {
+			keys := mode.keys(t)
+			const slaves, interval = 1000, time.Second
+			simulation, err := slave.NewSimulation("sim", slaves)
+			require.NoError(t, err)
+			if keys != nil {
+				simulation.Issuer = keys.Issuer(t)
 			}
-		}
-		return n
-	}
-	require.Eventually(t, func() bool { return count(" RUNNING") == slaves }, patience, 10*time.Millisecond)
+			theirPackets, theirListener, theirs := sockets(t, "127.0.0.2")
+			stopSimulation := inBackground(t, func(ctx context.Context) error {
+				return simulation.Serve(ctx, theirPackets, theirListener, quiet())
+			})
+			var all []Slave
+			for i := range slaves {
+				all = append(all, Slave{Host: host(t, simulation.Host(i)), Address: address(t, theirs), Interval: interval,
+					Timeout: 200 * time.Millisecond})
+			}
+			packets, listener, ours := sockets(t, "127.0.0.1")
+			packets.SetReadBuffer(smallBuffer)
+			file, _ := contact(t)
+			events := &eventBook{}
+			server := NewServer(Config{Host: host(t, "mgr01"), Slaves: all, Security: securityOf(t, keys, "mgr01"), Records: records(t),
+				Tell: events.tell, Log: quiet()}, file, packets, listener)
+			stop := inBackground(t, server.Run)
+			told := func(suffix string) int { return (&fleet{events: events}).told(suffix) }
+			require.Eventually(t, func() bool { return told(" RUNNING") == slaves }, patience, 10*time.Millisecond)
 
-	asked := simulation.Inquiries()
-	stopFlood, err := slavetest.Flood("127.0.0.77", netip.MustParseAddrPort(ours),
-		encoded(t, telegram.StatusResponse{Host: all[0].Host, Control: telegram.Stopped}), floodRate)
-	require.NoError(t, err)
-	time.Sleep(floodFor)
-	sent := stopFlood()
-	least := uint32(1 << 31)
-	for i, n := range simulation.Inquiries() {
-		least = min(least, n-asked[i])
+			asked := simulation.Inquiries()
+			forged := telegram.StatusResponse{Host: all[0].Host, Control: telegram.Stopped}
+			stopFlood, err := slavetest.Flood("127.0.0.77", netip.MustParseAddrPort(ours), mode.forge(encoded(t, forged), seal.ToManager), floodRate)
+			require.NoError(t, err)
+			time.Sleep(floodFor)
+			sent := stopFlood()
+			least := uint32(1 << 31)
+			for i, n := range simulation.Inquiries() {
+				least = min(least, n-asked[i])
+			}
+			drops := server.Drops()
+			t.Logf("%d datagrams sent; dropped: %v; each slave was asked at least %d times", sent, drops.All(), least)
+			assert.Zero(t, told(" STOPPED"))
+			assert.Equal(t, slaves, told(" RUNNING"))
+			assert.GreaterOrEqual(t, least, uint32(floodFor/interval-1), "all are asked all the time")
+			assert.Greater(t, drops.Of(slave.DropAddress)+drops.Of(slave.DropOverflow), uint64(floodRate/4*floodFor/time.Second), "it was a flood")
+			require.NoError(t, stop())
+			require.NoError(t, stopSimulation())
+		})
 	}
-	drops := server.Drops()
-	t.Logf("%d datagrams sent; dropped: %v; each slave was asked at least %d times", sent, drops.All(), least)
-	assert.Zero(t, count(" STOPPED"))
-	assert.Equal(t, slaves, count(" RUNNING"))
-	assert.GreaterOrEqual(t, least, uint32(floodFor/interval-1), "all are asked all the time")
-	assert.Greater(t, drops.Of(slave.DropAddress)+drops.Of(slave.DropOverflow), uint64(floodRate/4*floodFor/time.Second), "it was a flood")
-	require.NoError(t, stop())
-	require.NoError(t, stopSimulation())
+}
+
+// Who sends from the manager's own address can have a slave drop what the manager sends on UDP: it is more than may be looked at. But it
+// answers on TCP.
+func TestASlaveThatIsFloodedFromTheManagersAddressStaysRunning(t *testing.T) {
+	for _, mode := range modes {
+		t.Run(mode.name, func(t *testing.T) {
+			const rate, rounds = 50 * slave.MaxInquiries, 3
+			keys := mode.keys(t)
+			packets, listener, addr := sockets(t, "127.0.0.2")
+			file, path := contact(t)
+			server, err := slave.NewServer(slave.Config{Host: host(t, "app0"), Manager: address(t, "127.0.0.1:9"),
+				Security: securityOf(t, keys, "app0"), Records: records(t), Log: quiet()}, file, packets, listener)
+			require.NoError(t, err)
+			inBackground(t, server.Run)
+			data := Slave{Host: host(t, "app0"), Address: address(t, addr), Interval: 200 * time.Millisecond, Timeout: time.Second}
+			w := newWatch(t, Config{Slaves: []Slave{data}, Security: securityOf(t, keys, "mgr01"), Fallback: true})
+			w.await(1, " RUNNING")
+			require.Zero(t, w.server.Drops().Of(slave.DropUDP))
+
+			forged := telegram.StatusInquiry{Host: host(t, "another"), Control: telegram.End}
+			stopFlood, err := slavetest.Flood("127.0.0.1", netip.MustParseAddrPort(addr), mode.forge(encoded(t, forged), seal.ToSlave), rate)
+			require.NoError(t, err)
+			stop := sync.OnceValue(stopFlood)
+			defer stop()
+			require.Eventually(t, func() bool { return w.server.Drops().Of(slave.DropUDP) >= rounds }, patience, time.Millisecond, "by TCP alone")
+			assert.Positive(t, w.log.count("app0 is RUNNING, but UDP is blocked"))
+			sent := stop()
+			require.Eventually(t, func() bool { _, n := w.server.Blocked(); return n == 0 }, patience, time.Millisecond, "UDP works again")
+			drops := server.Drops()
+			t.Logf("%d datagrams sent; dropped: %v", sent, drops.All())
+			assert.Positive(t, drops.Of(slave.DropRate))
+			assert.Positive(t, drops.Of(mode.reason), "what was looked at")
+			assert.Zero(t, w.told(" STOPPED"))
+			assert.Equal(t, "app0 RUNNING NOT-STARTED", lines(t, path)[0])
+		})
+	}
+}
+
+// modes are plain and sealed mode, and what somebody without the keys can send in each.
+var modes = []struct {
+	name   string
+	keys   func(t testing.TB) *slavetest.Keys // nil: plain
+	forge  func(b []byte, d seal.Direction) []byte
+	reason slave.Drop // of such an inquiry for another host
+}{
+	{"plain", func(testing.TB) *slavetest.Keys { return nil }, func(b []byte, _ seal.Direction) []byte { return b }, slave.DropForeignHost},
+	{"sealed", func(t testing.TB) *slavetest.Keys { return slavetest.NewKeys(t, "mgr01") }, func(b []byte, d seal.Direction) []byte {
+		key := seal.NewKey(&seal.Secret{})
+		return seal.NewMAC().Seal(b, &seal.Trailer{Direction: d, KeyID: 1, Session: 1, Sequence: 1, Epoch: 1 << 40}, &key)
+	}, slave.DropMAC},
+}
+
+// securityOf is the sealed mode of a server; without keys there is none.
+func securityOf(t testing.TB, keys *slavetest.Keys, name string) *credentials.Security {
+	if keys == nil {
+		return nil
+	}
+	return keys.Security(t, name)
 }
