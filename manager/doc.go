@@ -19,6 +19,7 @@
 //   - order.go: one order on its TCP connection (55–57, 62). dial.go: how many connections and handshakes there are at once.
 //   - tls.go: what TLS adds to connections in sealed mode: the handshake of an order, a slave that refuses it, whose XR may come.
 //   - responses.go: the XR that a slave delivers by itself, and the receipt of every XR.
+//     deliveries.go: how many it takes of each slave by itself.
 //   - targets.go: what is known of the orders for each target: the one in progress, the last response; each outcome on its way to
 //     the history, and orders that are given up. restore.go: the same as an earlier daemon left it.
 //   - journal.go: the orders without an outcome, on disk.

@@ -14,6 +14,8 @@ func Limits(slaves []Slave, sealed, fallback bool) []slave.Limit {
 		{At: "manager", What: "connections of one slave's address at once", Value: fmt.Sprint(maxSlaveConnections), More: slave.LimitClosed},
 		{At: "manager", What: "datagrams of all slaves", Value: perSecond(all), More: slave.LimitDropped},
 		{At: "manager", What: "datagrams of one slave's address, at most", Value: perSecond(most), More: slave.LimitDropped},
+		{At: "manager", What: "results that one slave delivers", Value: perSecond(deliverable), More: "delivered again, counted"},
+		{At: "manager", What: "results that one slave delivers at once", Value: fmt.Sprint(deliverable.AtOnce), More: "delivered again, counted"},
 		{At: "manager", What: "inquiries more where its socket had no room", Value: fmt.Sprint(maxExcused), More: "STOPPED"},
 		{At: "manager", What: "orders at once", Value: fmt.Sprint(MaxOrders), More: slave.LimitWaits},
 		{At: "manager", What: "connections being made, but for slow ones", Value: fmt.Sprint(maxDials), More: slave.LimitWaits},

@@ -51,6 +51,7 @@ type monitor struct {
 	onTCP tcpTurns  // of a stopped slave
 
 	association *association // in sealed mode, from its first inquiry on
+	deliveries  *deliveries  // from its first one on
 
 	place place // in the schedule
 }

@@ -83,7 +83,8 @@ func (c *courier) converse(ctx context.Context, conn net.Conn, s *sentOrder, wai
 	return c.awaitResponse(conn, s)
 }
 
-// awaitResponse takes responses until the one to this order comes; a report of an earlier run's end may come before it.
+// awaitResponse takes responses until the one to this order comes; others, such as the report of an earlier run's end, may come before it,
+// and count as delivered by the slave itself. The one to the order counts as nothing.
 func (c *courier) awaitResponse(conn net.Conn, s *sentOrder) (slave.Result, error) {
 	reader := telegram.NewReader(conn)
 	for {
@@ -106,6 +107,9 @@ func (c *courier) awaitResponse(conn net.Conn, s *sentOrder) (slave.Result, erro
 		}
 		if err != nil {
 			return slave.Result{}, err
+		}
+		if c.responses.beyond(s.host) {
+			return slave.Result{}, errors.New("too many other results came instead")
 		}
 	}
 }

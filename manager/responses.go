@@ -91,6 +91,9 @@ func (r *responses) serveTelegram(conn net.Conn, from netip.Addr, t telegram.Tel
 		r.untaken.say(peer, err)
 		return false
 	}
+	if r.beyond(x.Host) {
+		return false
+	}
 	if _, err := r.take(&x, nil); err != nil {
 		return false
 	}

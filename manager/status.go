@@ -27,6 +27,8 @@ type StatusControl struct {
 	renamed chan struct{} // there are other monitors, and so other names
 	events  events
 
+	deliverable slave.Rate // what each slave may deliver by itself
+
 	isolation isolation // with mu, and so the next
 	fallback  fallback
 
@@ -55,6 +57,8 @@ func NewStatusControl(own *slave.OwnRecord, slaves []Slave, file *contactfile.Fi
 		written: newSayOnce(log, "contact file not written", "contact file written again"),
 		renamed: make(chan struct{}, 1),
 		leaving: map[telegram.Host]*monitor{},
+
+		deliverable: deliverable,
 	}
 	s.isolation.reset()
 	s.fallback.blocked = map[*monitor]bool{}

@@ -23,6 +23,13 @@ const (
 	olderFirst        = 2 * time.Second
 )
 
+// What a slave delivers at most while the manager is there: the results of as many processes as it may run at once, in each second, and in
+// the longest pause of the delivery. What it has after a longer time without the manager has no bound but its disk, and no hurry.
+const (
+	MaxResultsPerSecond = recordsPerRun * MaxRuns
+	MaxResultsAtOnce    = MaxResultsPerSecond * int(deliveryPauseMost/time.Second)
+)
+
 // delivery tells the manager every result for which the connection of an order brought no receipt: it dials the manager's port
 // and sends the XR, the same bytes, until it is taken; several in their order, each taken before the next.
 type delivery struct {

@@ -36,6 +36,7 @@ const (
 	DropConnections     // one connection too many
 	DropPeerConnections // one connection of one address too many
 	DropRate            // more datagrams than the address may send
+	DropResults         // more results than a slave may deliver by itself
 	DropCut             // the stream ended inside a telegram
 	DropSlow            // the rest of a telegram did not come in time
 	DropEnding          // the daemon ended before the process of an order did
@@ -76,6 +77,7 @@ var dropNames = [dropCount]string{
 	DropConnections:     "too many connections",
 	DropPeerConnections: "too many connections of one address",
 	DropRate:            "too many datagrams",
+	DropResults:         "too many results",
 	DropCut:             "cut off",
 	DropSlow:            "too slow",
 	DropEnding:          "daemon ended",
