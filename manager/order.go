@@ -55,11 +55,12 @@ func (c *courier) order(ctx context.Context, e *entry, t target, trigger slave.T
 		nothing.Outcome, nothing.Text, nothing.Time = slave.Failed, notSent+err.Error(), now()
 		return nothing, false
 	}
-	r, err = c.converse(ctx, conn, s, wait)
+	heard := &hearing{Conn: conn}
+	r, err = c.converse(ctx, heard, s, wait)
 	switch {
 	case err == nil:
 		return r, true
-	case c.refused(err) != nil: // the slave has read nothing
+	case !heard.any && c.refused(err) != nil: // the slave has read nothing
 		return c.targets.takeBack(s, c.refused(err).Error()), true
 	case ctx.Err() != nil:
 		return c.targets.abandon(s), true

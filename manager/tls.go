@@ -19,8 +19,20 @@ func (c *courier) secure(host telegram.Host) secureFunc {
 	return func(ctx context.Context, conn net.Conn) (net.Conn, error) { return c.security.Client(ctx, conn, host) }
 }
 
-// refused is not nil where the slave does not accept the manager's certificate: then it has read nothing. In TLS 1.3 a client learns
-// that only when it reads, and the order may be written by then.
+// hearing is a connection that knows whether any byte came from the peer.
+type hearing struct {
+	net.Conn
+	any bool
+}
+
+func (h *hearing) Read(b []byte) (int, error) {
+	n, err := h.Conn.Read(b)
+	h.any = h.any || n > 0
+	return n, err
+}
+
+// refused is not nil where the slave does not accept the manager's certificate: then it has read nothing, where no byte came from it
+// before. In TLS 1.3 a client learns that only when it reads, and the order may be written by then.
 func (c *courier) refused(err error) error {
 	if c.security == nil {
 		return nil

@@ -45,7 +45,8 @@ func plainFailure(err error, own *x509.Certificate) error {
 }
 
 // refusals are the alerts by which a peer says that it does not accept a certificate (RFC 8446, 6.2): bad_certificate to unknown_ca,
-// access_denied, certificate_required. No other cause has them, so nothing that was sent has been read as a telegram.
+// access_denied, certificate_required. No other cause has them, so nothing that was sent has been read as a telegram. A peer that has sent
+// something else before was past that.
 var refusals = alertTexts(42, 43, 44, 45, 46, 48, 49, 116)
 
 func alertTexts(alerts ...tls.AlertError) (texts []string) {
@@ -56,8 +57,8 @@ func alertTexts(alerts ...tls.AlertError) (texts []string) {
 }
 
 // Refused is an ErrRefused where err, of a handshake, a read or a write, says that the peer does not accept this server's
-// certificate: then it has read nothing that was sent. Otherwise it is nil. In TLS 1.3 the client's end of the handshake is over before
-// the server has seen the client's certificate, so that the client learns of it when it reads.
+// certificate: then it has read nothing that was sent, unless something came from it before. Otherwise it is nil. In TLS 1.3 the client's
+// end of the handshake is over before the server has seen the client's certificate, so that the client learns of it when it reads.
 func (s *Security) Refused(err error) error { return refused(err, s.Current().Certificate) }
 
 func refused(err error, own *x509.Certificate) error {
