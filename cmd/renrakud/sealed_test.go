@@ -3,9 +3,13 @@ package main
 import (
 	"crypto/tls"
 	"fmt"
+	"io"
+	"net"
+	"os"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -68,24 +72,69 @@ func TestASealedFleetOrdersAndRotatesItsKeysWhileAProcessRuns(t *testing.T) {
 	}
 }
 
+// heardAt gives all that the first connection to the port brings. Nothing is answered.
+func heardAt(t *testing.T, port int) <-chan string {
+	t.Helper()
+	listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+	require.NoError(t, err)
+	t.Cleanup(func() { listener.Close() })
+	heard := make(chan string, 1)
+	go func() {
+		conn, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		conn.SetDeadline(time.Now().Add(aWhile))
+		first := make([]byte, 4096)
+		n, _ := conn.Read(first)
+		conn.(*net.TCPConn).CloseWrite()
+		rest, _ := io.ReadAll(conn)
+		heard <- string(first[:n]) + string(rest)
+	}()
+	return heard
+}
+
 func TestASealedManagerDoesNotOrderAPlainSlave(t *testing.T) {
 	t.Parallel()
 	f := cmdtest.NewFleet(t, noPolls)
-	plain := f.Start(t, first) // before the definition says sealed
+	text, err := os.ReadFile(f.Config)
+	require.NoError(t, err)
+	plainConfig := cmdtest.WriteDefinition(t, cmdtest.Dir(t), string(text))
 	f.Seal(t)
+	daemons := f.StartAll(t)
+	daemons[first].Kill(t) // so that the manager takes it for RUNNING still
+	plain := cmdtest.Start(t, plainConfig, first, f.Dir(first))
+	text, err = os.ReadFile(f.Config)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(plainConfig, text, 0o640))
 	plain.Signal(t, syscall.SIGHUP)
 	cmdtest.Until(t, aWhile, "the mode refused", func() bool {
 		return strings.Contains(plain.Log(), "definition not read again; everything stays as it was") &&
 			strings.Contains(plain.Log(), "a running daemon cannot change it")
 	})
-	f.Start(t, second)
-	f.Start(t, manager)
-	f.AwaitManager(t, aWhile, manager+" RUNNING", first+" ", second+" RUNNING")
-	orderOnline(t, f, second)
-	out := f.Renraku(t, manager, "run", "ONLINE", "--host", first)
-	assert.Equal(t, 1, out.Code, out.Stdout)
+
+	order := func() {
+		require.Contains(t, f.Contact(t, manager), first+" RUNNING NOT-STARTED")
+		out := f.Renraku(t, manager, "run", "ONLINE", "--host", first)
+		assert.Equal(t, 1, out.Code)
+		assert.Regexp(t, first+` +UNREACHABLE +NOT-STARTED +no TLS: .*its mode may be plain`, out.Stdout)
+	}
+	order()
+	cmdtest.Until(t, aWhile, "the connection ended", func() bool { return strings.Contains(plain.Log(), `msg="connection ended"`) })
 	assert.NotContains(t, plain.Log(), "ONLINE")
 	assert.NoFileExists(t, f.File(first, "ONLINE.runs"))
+
+	plain.Kill(t)
+	heard := heardAt(t, f.Ports[first])
+	order()
+	got := <-heard
+	assert.Equal(t, "\x16\x03", got[:min(2, len(got))], "a handshake of TLS")
+	assert.NotContains(t, got, "ONLINE")
+	assert.NotContains(t, got, first+strings.Repeat(" ", 59), "nothing of a telegram")
+	unreachable := first + " ONLINE OPERATOR UNREACHABLE NOT-STARTED"
+	assert.Equal(t, []string{unreachable, unreachable}, f.History(t, manager))
+	orderOnline(t, f, second)
 }
 
 func TestASealedDaemonWithoutItsKeysSaysSoAndEnds(t *testing.T) {
