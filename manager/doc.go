@@ -20,8 +20,9 @@
 //   - tls.go: what TLS adds to connections in sealed mode: the handshake of an order, a slave that refuses it, whose XR may come.
 //   - responses.go: the XR that a slave delivers by itself, and the receipt of every XR.
 //     deliveries.go: how many it takes of each slave by itself.
-//   - targets.go: what is known of the orders for each target: the one in progress, the last response; each outcome on its way to
-//     the history, and orders that are given up. restore.go: the same as an earlier daemon left it.
+//   - targets.go: what is known of the orders for each target: the one in progress, the last response; each response on its way to
+//     the history. restore.go: the same as an earlier daemon left it.
+//   - unanswered.go: orders that end without a response, those for which no connection waits any more, and their deadlines.
 //   - journal.go: the orders without an outcome, on disk.
 //   - resolve.go: names in slaves' addresses. sayonce.go: log lines about a host that are not repeated.
 //   - redefine.go: what the operator and a reload change. server.go: Server, which puts all of this together; the manager's own
