@@ -2,6 +2,7 @@ package manager
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -15,9 +16,15 @@ import (
 
 const (
 	maxProbes        = 256 // inquiries on TCP at once before a judgement; without a place it is made by UDP alone
-	maxSealedProbes  = 4   // the same in sealed mode, where each is a handshake of TLS: many at once would make the rest late
-	maxSealedStopped = 4   // and of those below
 	maxStoppedProbes = 64  // and of slaves that are STOPPED
+
+	// In sealed mode each is a handshake of TLS too. Each costs this end some milliseconds of a processor, and 256 at once have the poll come
+	// late, which finds others STOPPED: so a few are in progress at once, as fast as the processor lets them. One that is slow makes room for
+	// the next: slaves that are far or hang use no processor, and four to slaves 50 ms away would be 30 in a second. So at least 80, and
+	// of slaves that are STOPPED 40, begin in a second where they are wanted, whatever becomes of them.
+	maxProbeHandshakes   = 4
+	maxStoppedHandshakes = 2
+	slowProbeHandshake   = 50 * time.Millisecond
 
 	// stoppedProbeEvery is how often a STOPPED slave is asked on TCP too, where there are not too many of them.
 	stoppedProbeEvery = time.Minute
@@ -25,19 +32,47 @@ const (
 	maxBlockedNamed = 10 // hosts that Blocked names
 )
 
-// connectFunc connects to the TCP port of a host, at most until ctx ends.
-type connectFunc func(ctx context.Context, host telegram.Host, to netip.AddrPort) (net.Conn, error)
+// probeHandshake does the handshake with the host; with an error it has closed the connection.
+type probeHandshake func(ctx context.Context, conn net.Conn, host telegram.Host) (net.Conn, error)
 
 // fallback is the way to slaves that UDP does not reach: one inquiry on TCP within the response wait of the last attempt, so that
 // nobody's judgement comes later for it. There is a goroutine for each one in progress, and none else.
 type fallback struct {
-	connect connectFunc // nil: there is none
+	connect dialFunc       // nil: there is none
+	secure  probeHandshake // nil in plain mode
 	on      bool
 	ctx     context.Context // of Serve; nil before it
 	all     sync.WaitGroup
 
-	before, stopped int               // in progress: before a judgement, and of STOPPED slaves
+	before, stopped probePlaces       // inquiries before a judgement, and of STOPPED slaves
 	blocked         map[*monitor]bool // answered on TCP alone, the last time
+}
+
+// probePlaces bounds inquiries on TCP of one kind.
+type probePlaces struct {
+	most, taken int           // at once
+	handshakes  chan struct{} // in progress, but for slow ones; nil in plain mode
+}
+
+// bound gives inquiries on TCP their places, and in sealed mode their handshakes.
+func (f *fallback) bound(secure probeHandshake) {
+	f.secure = secure
+	f.before, f.stopped = probePlaces{most: maxProbes}, probePlaces{most: maxStoppedProbes}
+	if secure != nil {
+		f.before.handshakes, f.stopped.handshakes = make(chan struct{}, maxProbeHandshakes), make(chan struct{}, maxStoppedHandshakes)
+	}
+}
+
+// errNoPlace says that there was no place for a handshake in time.
+var errNoPlace = errors.New("no place for a handshake")
+
+// serves is how long the places need at most for inquiries that take so long each.
+func (p *probePlaces) serves(inquiries int, each time.Duration) time.Duration {
+	d := time.Duration(inquiries) * each / time.Duration(p.most)
+	if p.handshakes != nil {
+		d = max(d, time.Duration(inquiries)*slowProbeHandshake/time.Duration(cap(p.handshakes)))
+	}
+	return d
 }
 
 // tcpProbe is one inquiry on TCP.
@@ -45,8 +80,8 @@ type tcpProbe struct {
 	monitor *monitor
 	inquiry telegram.StatusInquiry
 	to      netip.AddrPort
-	until   time.Time // the end of the response wait
-	place   *int      // the one of before and stopped that counts it
+	until   time.Time    // the end of the response wait
+	places  *probePlaces // those that it has one of
 	cancel  context.CancelFunc
 }
 
@@ -106,38 +141,26 @@ func (s *StatusControl) askOnTCP(m *monitor) {
 	if !f.on || f.connect == nil || f.ctx == nil || f.ctx.Err() != nil || !known {
 		return
 	}
-	p := &tcpProbe{monitor: m, inquiry: telegram.StatusInquiry{Host: m.host, Control: m.control()}, to: to, until: m.due}
+	p := &tcpProbe{monitor: m, inquiry: telegram.StatusInquiry{Host: m.host, Control: m.control()}, to: to, until: m.due, places: &f.before}
 	if m.judged && !m.running {
-		most := maxStoppedProbes
-		if s.sealing != nil {
-			most = maxSealedStopped
-		}
-		if f.stopped >= most || !m.onTCP.come() {
+		p.places = &f.stopped
+		if f.stopped.taken >= f.stopped.most || !m.onTCP.come() {
 			return
 		}
-		waits := time.Duration(len(s.monitors)-s.isolation.running) * (m.timeout - m.timeout/2)
-		m.onTCP.take(m.interval, stoppedProbeEvery, waits/time.Duration(most))
-		p.place = &f.stopped
-	} else {
-		most := maxProbes
-		if s.sealing != nil {
-			most = maxSealedProbes
-		}
-		if f.before >= most {
-			s.drops.Count(slave.DropProbe)
-			return
-		}
-		p.place = &f.before
+		m.onTCP.take(m.interval, stoppedProbeEvery, f.stopped.serves(len(s.monitors)-s.isolation.running, m.timeout-m.timeout/2))
+	} else if f.before.taken >= f.before.most {
+		s.drops.Count(slave.DropProbe)
+		return
 	}
 	s.closeProbe(m)
 	m.probe = p
-	*p.place++
+	p.places.taken++
 	ctx, cancel := context.WithDeadline(f.ctx, p.until)
 	p.cancel = cancel
-	connect := f.connect
+	connect, secure := f.connect, f.secure
 	f.all.Go(func() {
 		defer cancel()
-		r, err := p.ask(ctx, connect)
+		r, err := p.ask(ctx, connect, secure)
 		s.probed(p, r, err)
 	})
 }
@@ -151,10 +174,15 @@ func (s *StatusControl) closeProbe(m *monitor) {
 }
 
 // ask asks, and gives the response of the host.
-func (p *tcpProbe) ask(ctx context.Context, connect connectFunc) (r telegram.StatusResponse, err error) {
-	conn, err := connect(ctx, p.inquiry.Host, p.to)
+func (p *tcpProbe) ask(ctx context.Context, connect dialFunc, secure probeHandshake) (r telegram.StatusResponse, err error) {
+	conn, err := connect(ctx, "tcp", p.to.String())
 	if err != nil {
 		return r, err
+	}
+	if secure != nil {
+		if conn, err = p.secure(ctx, conn, secure); err != nil {
+			return r, err
+		}
 	}
 	defer conn.Close()
 	conn.SetDeadline(p.until)
@@ -173,13 +201,33 @@ func (p *tcpProbe) ask(ctx context.Context, connect connectFunc) (r telegram.Sta
 	return r, nil
 }
 
+// secure does the handshake once there is a place, for which it waits half of the time at most: the other half is for the answer. A server
+// that is down, which takes no connection, has none of the places. With an error the connection is closed.
+func (p *tcpProbe) secure(ctx context.Context, conn net.Conn, secure probeHandshake) (net.Conn, error) {
+	waiting, cancel := context.WithTimeout(ctx, time.Until(p.until)/2)
+	place, err := takePlace(waiting, p.places.handshakes, slowProbeHandshake)
+	cancel()
+	if err != nil {
+		conn.Close()
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		return nil, errNoPlace
+	}
+	defer place.leave()
+	return secure(ctx, conn, p.inquiry.Host)
+}
+
 // probed takes what came of an inquiry on TCP (20), unless it is over already.
 func (s *StatusControl) probed(p *tcpProbe, r telegram.StatusResponse, err error) {
 	defer s.events.deliver()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	*p.place--
+	p.places.taken--
 	m, now := p.monitor, time.Now()
+	if errors.Is(err, errNoPlace) && p.places == &s.fallback.before {
+		s.drops.Count(slave.DropProbe)
+	}
 	if m.probe != p {
 		return
 	}

@@ -1,12 +1,6 @@
 package manager
 
 import (
-	"context"
-	"errors"
-	"net"
-	"net/netip"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,93 +11,6 @@ import (
 	"renraku/slave"
 	"renraku/telegram"
 )
-
-// wires is the TCP end of a fleet's slaves, in memory: what becomes of a connection, the test says.
-type wires struct {
-	f     *fleet
-	reply func(s *pretended, q telegram.StatusInquiry) (telegram.Telegram, time.Duration) // nil: it is never answered
-
-	mu         sync.Mutex
-	open, most int
-	asked      map[*pretended][]string // "10s CHECK"
-}
-
-func (f *fleet) wire(reply func(*pretended, telegram.StatusInquiry) (telegram.Telegram, time.Duration)) *wires {
-	w := &wires{f: f, reply: reply, asked: map[*pretended][]string{}}
-	f.status.fallback.connect = w.connect
-	f.status.SetFallback(true)
-	return w
-}
-
-func (w *wires) connect(ctx context.Context, h telegram.Host, to netip.AddrPort) (net.Conn, error) {
-	s := w.f.byHost[h]
-	if to != s.address {
-		return nil, errors.New("no route")
-	}
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	near, far := net.Pipe()
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.open++
-	w.most = max(w.most, w.open)
-	go w.serve(s, far)
-	return &wireEnd{near, w}, nil
-}
-
-// wireEnd is the manager's end of a connection.
-type wireEnd struct {
-	net.Conn
-	wires *wires
-}
-
-func (c *wireEnd) Close() error {
-	c.wires.mu.Lock()
-	defer c.wires.mu.Unlock()
-	c.wires.open--
-	return c.Conn.Close()
-}
-
-func (w *wires) serve(s *pretended, conn net.Conn) {
-	defer conn.Close()
-	reader := telegram.NewReader(conn)
-	got, err := reader.Read()
-	if err != nil {
-		return
-	}
-	q := got.(telegram.StatusInquiry)
-	w.mu.Lock()
-	w.asked[s] = append(w.asked[s], time.Since(w.f.start).String()+" "+q.Control.String())
-	w.mu.Unlock()
-	if r, after := w.reply(s, q); r != nil {
-		defer time.AfterFunc(after, func() { telegram.Write(conn, r) }).Stop()
-	}
-	reader.Read() // until it is closed
-}
-
-func (w *wires) inquiries(s *pretended) []string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return append([]string{}, w.asked[s]...)
-}
-
-func (w *wires) stillOpen() int {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.open
-}
-
-// replies answers as a slave does, after some time.
-func replies(after time.Duration, c telegram.Control) func(*pretended, telegram.StatusInquiry) (telegram.Telegram, time.Duration) {
-	return func(s *pretended, _ telegram.StatusInquiry) (telegram.Telegram, time.Duration) {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		return telegram.StatusResponse{Host: s.host, Control: c, Status: s.status}, after
-	}
-}
-
-func never(*pretended, telegram.StatusInquiry) (telegram.Telegram, time.Duration) { return nil, 0 }
 
 func TestSlaveThatUDPDoesNotReachStaysRunningByTCP(t *testing.T) {
 	for _, c := range []struct {
@@ -185,7 +92,7 @@ func TestTCPDelaysNobodysDetection(t *testing.T) {
 				assert.Equal(t, []string{"22s CHECK"}, w.inquiries(app))
 				assert.Zero(t, w.stillOpen())
 				f.status.mu.Lock()
-				assert.Zero(t, f.status.fallback.before)
+				assert.Zero(t, f.status.fallback.before.taken)
 				f.status.mu.Unlock()
 			})
 		})
@@ -230,7 +137,7 @@ func TestLateAnswerOnTCPCountsForNoOtherRound(t *testing.T) {
 		r := telegram.StatusResponse{Host: app.host, Control: telegram.Running, Status: status(t, "LATE")}
 		late := func(p *tcpProbe, why string) {
 			f.status.mu.Lock()
-			f.status.fallback.before++
+			f.status.fallback.before.taken++
 			f.status.mu.Unlock()
 			f.status.probed(p, r, nil)
 			assert.NotContains(t, f.record(app), "LATE", why)
@@ -283,61 +190,6 @@ func TestInMassOutageNoMoreThanTheBoundAreAskedOnTCPAndAllAreFoundInTime(t *test
 		assert.LessOrEqual(t, w.most, maxStoppedProbes, "of those that are STOPPED")
 		assert.Positive(t, w.most)
 	})
-}
-
-func TestStoppedSlaveThatUDPDoesNotReachComesUpByTCP(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f := newFleet(t, usual(1))
-		app := f.slaves[0]
-		var up atomic.Bool
-		w := f.wire(func(s *pretended, q telegram.StatusInquiry) (telegram.Telegram, time.Duration) {
-			if !up.Load() {
-				return nil, 0
-			}
-			return replies(0, telegram.Running)(s, q)
-		})
-		app.silent = true
-		f.begin()
-		f.at(199 * time.Second)
-		assert.Equal(t, []string{"2s START", "10.5s START", "20.5s START", "40.5s START", "1m20.5s START", "2m20.5s START"}, w.inquiries(app),
-			"before the first judgement, then at the 1st, 2nd, 4th and 8th inquiry, then each minute")
-		assert.Equal(t, "app1 STOPPED NOT-STARTED", f.record(app))
-		up.Store(true)
-		f.at(201 * time.Second)
-		assert.Equal(t, "app1 RUNNING ONLINE", f.record(app))
-		assert.Equal(t, 1, f.log.count("UDP is blocked"))
-		f.at(215 * time.Second)
-		up.Store(false)
-		f.at(224 * time.Second)
-		assert.Equal(t, "app1 STOPPED ONLINE", f.record(app))
-		_, n := f.status.Blocked()
-		assert.Zero(t, n, "nobody knows")
-		f.at(235 * time.Second)
-		assert.Equal(t, "3m50.5s START", w.inquiries(app)[len(w.inquiries(app))-1], "it begins at the first inquiry again")
-	})
-}
-
-func TestTurnOfAStoppedSlaveComesAfterAllOthersHadTheirs(t *testing.T) {
-	for _, c := range []struct {
-		interval, others time.Duration
-		want             []int // inquiries at which it is asked on TCP
-	}{
-		{10 * time.Second, 0, []int{1, 2, 4, 8, 14, 20}},
-		{time.Second, 0, []int{1, 2, 4, 8, 16, 32, 64, 124, 184}},
-		{time.Hour, 0, []int{1, 2, 3, 4}},
-		{10 * time.Second, 100 * time.Second, []int{1, 11, 21, 31}},
-		{7 * time.Second, 13 * time.Minute, []int{1, 113, 225}},
-	} {
-		var turns tcpTurns
-		got := []int{}
-		for n := 1; len(got) < len(c.want); n++ {
-			if turns.come() {
-				turns.take(c.interval, time.Minute, c.others)
-				got = append(got, n)
-			}
-		}
-		assert.Equal(t, c.want, got, "%v %v", c.interval, c.others)
-	}
 }
 
 func TestENDReachesByTCPWhomUDPDoesNotReach(t *testing.T) {

@@ -20,6 +20,7 @@ import (
 	"renraku/slave/runs"
 	"renraku/slave/slavetest"
 	"renraku/telegram"
+	"renraku/telegram/seal"
 )
 
 // What the tests of this package share: values, a contact file, and a fleet of slaves that only pretend, for synctest.
@@ -115,6 +116,7 @@ type pretended struct {
 	host    telegram.Host
 	address netip.AddrPort
 	socket  *slavetest.Socket
+	keys    *seal.Pair // in sealed mode, once it was asked; its socket's reader has them alone
 
 	mu       sync.Mutex
 	status   telegram.Status
@@ -164,6 +166,7 @@ type plan struct {
 	timeout  time.Duration
 	retries  int
 	shared   bool
+	sealed   bool
 	later    int                                      // of the slaves, the last ones, which the definition does not have yet
 	socket   func(*slavetest.Socket) slave.PacketConn // what the manager has of its socket; nil: all
 }
@@ -204,6 +207,9 @@ func newFleet(t *testing.T, p plan) *fleet {
 	f.status = NewStatusControl(f.own, f.definition(f.slaves[:p.slaves-p.later]...), f.file, packets,
 		slog.New(slog.NewTextHandler(f.log, nil)), &f.drops)
 	f.status.Tell(f.events.tell)
+	if p.sealed {
+		f.status.Seal(host(t, "mgr01"), []seal.Master{master(1)}, sealedTerm)
+	}
 	f.run(f.status.Serve)
 	t.Cleanup(func() {
 		if !f.impaired {
@@ -263,6 +269,7 @@ func (f *fleet) run(service func(context.Context) error) {
 
 // inquired is the end of the slaves: it notes an inquiry and answers it.
 func (f *fleet) inquired(b []byte) {
+	b, reply := f.opened(b)
 	q, err := telegram.DecodeStatusInquiry(b)
 	if err != nil {
 		f.undecoded.Add(1)
@@ -283,7 +290,7 @@ func (f *fleet) inquired(b []byte) {
 	if s.stopped || q.Control == telegram.End {
 		r.Control = telegram.Stopped
 	}
-	answer := encoded(f.t, r)
+	answer := reply(encoded(f.t, r))
 	for range 1 + s.copies {
 		if s.latency == 0 {
 			f.say(s, answer)

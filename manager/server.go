@@ -76,12 +76,9 @@ func NewServer(cfg Config, file *contactfile.File, packets slave.PacketConn, lis
 		s.status.Seal(cfg.Host, cfg.Security.Current().Masters, s.start.Number)
 	}
 	dialTo := (&net.Dialer{LocalAddr: slave.LocalAddr(listener.Addr()), Control: portAtConnect}).DialContext
-	s.status.fallback.connect = func(ctx context.Context, host telegram.Host, to netip.AddrPort) (net.Conn, error) {
-		conn, err := dialTo(ctx, "tcp", to.String())
-		if err != nil || cfg.Security == nil {
-			return conn, err
-		}
-		return cfg.Security.Client(ctx, conn, host)
+	s.status.fallback.connect = dialTo
+	if cfg.Security != nil {
+		s.status.fallback.bound(cfg.Security.Client)
 	}
 	s.status.SetHold(cfg.Hold)
 	s.status.SetFallback(cfg.Fallback)

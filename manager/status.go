@@ -62,6 +62,7 @@ func NewStatusControl(own *slave.OwnRecord, slaves []Slave, file *contactfile.Fi
 	}
 	s.isolation.reset()
 	s.fallback.blocked = map[*monitor]bool{}
+	s.fallback.bound(nil)
 	s.schedule = newSchedule(time.Now(), nil)
 	t := newTakeover(slaves, nil, newHosts(0))
 	s.follow(time.Now(), t)
