@@ -17,20 +17,42 @@ func Limits(slaves []Slave, sealed, fallback bool) []slave.Limit {
 		{At: "manager", What: "results that one slave delivers", Value: perSecond(deliverable), More: "delivered again, counted"},
 		{At: "manager", What: "results that one slave delivers at once", Value: fmt.Sprint(deliverable.AtOnce), More: "delivered again, counted"},
 		{At: "manager", What: "inquiries more where its socket had no room", Value: fmt.Sprint(maxExcused), More: "STOPPED"},
+		{At: "manager", What: "inquiries in a burst without an answer", Value: fmt.Sprint(maxBurst), More: slave.LimitWaits},
+		{At: "manager", What: "time for the answers to END", Value: slave.AsWritten(endWait), More: "named, not waited for"},
+		{At: "manager", What: "look-ups of names at once", Value: fmt.Sprint(resolvers), More: slave.LimitWaits},
+		{At: "manager", What: "time for a look-up", Value: slave.AsWritten(resolveWait), More: "tried again"},
 		{At: "manager", What: "orders at once", Value: fmt.Sprint(MaxOrders), More: slave.LimitWaits},
 		{At: "manager", What: "connections being made, but for slow ones", Value: fmt.Sprint(maxDials), More: slave.LimitWaits},
 		{At: "manager", What: "connections to one address", Value: fmt.Sprint(maxPerAddress), More: slave.LimitWaits},
 		{At: "manager", What: "time for a connection", Value: slave.AsWritten(dialWait), More: "UNREACHABLE"},
 		{At: "manager", What: "orders that left no outcome yet", Value: fmt.Sprint(maxOutstanding), More: "FAILED"},
+		{At: "manager", What: "time for a response beyond the timeout", Value: slave.AsWritten(responseMore), More: "UNKNOWN"},
+		{At: "manager", What: "time for one without timeout and connection", Value: slave.AsWritten(endlessWait), More: "UNKNOWN"},
+		{At: "manager", What: "records looked at for responses at its start", Value: fmt.Sprint(maxRestored), More: "recorded once more"},
+		{At: "manager", What: "hosts that a message names", Value: fmt.Sprint(maxNamed), More: "counted"},
 	}
 	if sealed {
 		limits = append(limits, slave.Limit{At: "manager", What: "handshakes of TLS at once, but for slow ones",
 			Value: fmt.Sprint(maxHandshakes), More: slave.LimitWaits})
 	}
 	if fallback {
+		limits = append(limits, fallbackLimits(sealed)...)
+	}
+	return limits
+}
+
+// fallbackLimits are those of the inquiries on TCP.
+func fallbackLimits(sealed bool) []slave.Limit {
+	const byUDP = "by UDP alone, counted"
+	limits := []slave.Limit{
+		{At: "manager", What: "inquiries on TCP before a judgement at once", Value: fmt.Sprint(maxProbes), More: byUDP},
+		{At: "manager", What: "inquiries on TCP of STOPPED slaves at once", Value: fmt.Sprint(maxStoppedProbes), More: slave.LimitWaits},
+	}
+	if sealed {
 		limits = append(limits,
-			slave.Limit{At: "manager", What: "inquiries on TCP before a judgement at once", Value: fmt.Sprint(maxProbes), More: "by UDP alone, counted"},
-			slave.Limit{At: "manager", What: "inquiries on TCP of STOPPED slaves at once", Value: fmt.Sprint(maxStoppedProbes), More: slave.LimitWaits})
+			slave.Limit{At: "manager", What: "their handshakes of TLS at once, but for slow ones",
+				Value: fmt.Sprintf("%d and %d", maxProbeHandshakes, maxStoppedHandshakes), More: "waits, then " + byUDP},
+			slave.Limit{At: "manager", What: "time after which one of these is slow", Value: slave.AsWritten(slowProbeHandshake), More: "makes room"})
 	}
 	return limits
 }

@@ -37,9 +37,19 @@ func Limits(sealed bool) []Limit {
 		{"each", "command and environment of a process", LimitBytes(runs.MaxCommand), "FAILED"},
 		{"each", "output of a run that is kept", "twice " + LimitBytes(runs.OutputPart), "the middle is left out"},
 		{"each", "checks at once", fmt.Sprint(MaxChecks), LimitWaits},
+		{"each", "time for a check", "its interval, or " + AsWritten(checkLeast), "ended, failed"},
+		{"slave", "time for a connection", AsWritten(deliveryDialWait), "delivered again"},
+		{"slave", "pause before a result is delivered again", AsWritten(deliveryPauseMost), "stays so long"},
+		{"slave", "time that an answer waits for older results", AsWritten(olderFirst), "it comes before them"},
+		{"slave", "results of a process that stay distinct", fmt.Sprint(maxEarlier), "may be taken for an older one"},
+		{"each", "time for orders in progress at the end", AsWritten(shutdownWait), "go on without the daemon"},
 	}
 	if sealed {
-		all = append(all, Limit{"each", "time for a handshake of TLS", AsWritten(credentials.HandshakeWait), "closed, counted"})
+		all = append(all,
+			Limit{"each", "time for a handshake of TLS", AsWritten(credentials.HandshakeWait), "closed, counted"},
+			Limit{"each", "key IDs at once", fmt.Sprint(credentials.MaxKeyIDs), "an error"},
+			Limit{"each", "peers whose failed handshakes the log names", fmt.Sprint(maxFailing), "counted"},
+			Limit{"slave", "time to be asked and say STOPPED at the end", AsWritten(stoppedWait), "found silent"})
 	}
 	return all
 }
@@ -56,10 +66,13 @@ func AsWritten(d time.Duration) string {
 	return s
 }
 
-// LimitBytes is a size that is a whole number of KiB or MiB.
+// LimitBytes is a size in bytes, or in KiB or MiB where it is a whole number of them.
 func LimitBytes(n int) string {
-	if n >= 1<<20 {
+	switch {
+	case n%(1<<20) == 0:
 		return fmt.Sprintf("%d MiB", n>>20)
+	case n%(1<<10) == 0:
+		return fmt.Sprintf("%d KiB", n>>10)
 	}
-	return fmt.Sprintf("%d KiB", n>>10)
+	return fmt.Sprintf("%d bytes", n)
 }

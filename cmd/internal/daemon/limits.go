@@ -17,5 +17,14 @@ func Limits(d *definition.Definition) ([]slave.Limit, error) {
 		return nil, err
 	}
 	sealed := d.Security.Mode == definition.Sealed
-	return slices.Concat(slave.Limits(sealed), manager.Limits(slaves, sealed, d.Monitor.TCPFallback), trigger.Limits(), control.Limits()), nil
+	return slices.Concat(definition.Limits(), slave.Limits(sealed), manager.Limits(slaves, sealed, d.Monitor.TCPFallback), trigger.Limits(),
+		control.Limits(), ownLimits()), nil
+}
+
+// ownLimits are those of a daemon itself.
+func ownLimits() []slave.Limit {
+	return []slave.Limit{
+		{At: "each", What: "time for another daemon to leave its directory", Value: slave.AsWritten(lockWait), More: "an error"},
+		{At: "each", What: "a message in a trigger's line of the log", Value: slave.LimitBytes(maxLogged), More: "cut"},
+	}
 }
