@@ -33,7 +33,7 @@ func newWatch(t *testing.T, cfg Config) *watch {
 	var file *contactfile.File
 	file, w.path = contact(t)
 	cfg.Host, cfg.Records = host(t, "mgr01"), records(t)
-	cfg.Tell, cfg.Log = w.events.tell, slog.New(slog.NewTextHandler(w.log, nil))
+	cfg.Tell, cfg.Log = w.events.tell, slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	w.server = NewServer(cfg, file, packets, listener)
 	ctx, kill := context.WithCancelCause(context.Background())
 	done := make(chan error, 1)

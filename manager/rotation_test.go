@@ -2,7 +2,6 @@ package manager
 
 import (
 	"fmt"
-	"log/slog"
 	"testing"
 	"time"
 
@@ -61,14 +60,6 @@ func TestRotationsUnderLossFindNobodyStopped(t *testing.T) {
 	}
 	assert.Len(t, ids, rotations+1)
 	assert.NotZero(t, there.Counts().Lost)
-}
-
-func TestInSealedModeASlaveThatAnswersOnTCPAloneMayHaveOtherKeys(t *testing.T) {
-	c := newSealedControl(t, 1)
-	book := &logBook{}
-	c.control.log = slog.New(slog.NewTextHandler(book, nil))
-	c.control.sayBlocked(c.control.monitors[0])
-	assert.Equal(t, 1, book.count("app000000 is RUNNING, but UDP is blocked, or its keys are not those of the manager: it answers on TCP alone"))
 }
 
 func TestARoundThatHasBegunEndsWithItsKey(t *testing.T) {
