@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -53,10 +54,20 @@ func build() {
 }
 
 // noteSources has go test know that a result holds only while the commands are the same: a file that a test looks at counts
-// for its cache. Tests run in the directory of their package, which is one of the commands.
+// for its cache.
 func noteSources() {
-	filepath.WalkDir("..", func(path string, _ fs.DirEntry, err error) error {
+	root := "."
+	for root != "../../../.." { // a package of commands is no deeper
+		if _, err := os.Stat(filepath.Join(root, "go.mod")); err == nil {
+			break
+		}
+		root = filepath.Join(root, "..")
+	}
+	filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
 		os.Stat(path)
+		if err == nil && entry.IsDir() && path != root && strings.HasPrefix(entry.Name(), ".") {
+			return filepath.SkipDir
+		}
 		return err
 	})
 }
