@@ -17,6 +17,7 @@ import (
 
 	"renraku/contactfile"
 	"renraku/slave"
+	"renraku/slave/slavetest"
 	"renraku/slave/datagram"
 	"renraku/telegram"
 )
@@ -189,7 +190,11 @@ func TestBulkOrderOfAThousandGivesEachServersRowInTime(t *testing.T) {
 		inRows = append(inRows, fmt.Sprintf("%s %s %s %s %s: %s", record.Host, record.Process, record.Trigger, record.Outcome, record.Application, record.Text))
 	})
 	took := time.Since(start)
-	assert.Less(t, took, timeout+more+2*time.Second)
+	slack := 2 * time.Second
+	if slavetest.Race { // all is of this machine, the slaves too
+		slack *= 3
+	}
+	assert.Less(t, took, timeout+more+slack)
 	t.Logf("%d rows in %v", len(inRows), took)
 	assert.Len(t, inRows, n)
 	assert.Len(t, rows, n)
