@@ -17,8 +17,8 @@ import (
 
 	"renraku/contactfile"
 	"renraku/slave"
-	"renraku/slave/slavetest"
 	"renraku/slave/datagram"
+	"renraku/slave/slavetest"
 	"renraku/telegram"
 )
 
