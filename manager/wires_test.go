@@ -79,6 +79,12 @@ func (w *wires) inquiries(s *pretended) []string {
 	return append([]string{}, w.asked[s]...)
 }
 
+func (w *wires) mostOpen() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.most
+}
+
 func (w *wires) stillOpen() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
