@@ -60,7 +60,25 @@ func describe(d *definition.Definition) []string {
 		lines = append(lines, "", fmt.Sprintf("worst-case detection time of a server that falls silent: %s "+
 			"(interval + (retries + 1) × timeout)", slave.AsWritten(worst)), heldLine(d, worst, held))
 	}
-	return append(lines, "", describeMode(d))
+	return append(lines, "", describeMode(d), describeWeb(d))
+}
+
+// describeWeb says where the manager's page is, and who can order from it.
+func describeWeb(d *definition.Definition) string {
+	w := &d.Web
+	if w.Listen == "" {
+		return "page: none (no [web])"
+	}
+	line := fmt.Sprintf("page: http://%s/ at the manager; ", w.Listen)
+	if w.TokenFile == "" {
+		line += "nothing can be ordered from it (no token_file)"
+	} else {
+		line += "orders with the token in " + w.TokenFile
+	}
+	if w.Exposed() {
+		line += "; others than the manager's machine reach it, and nothing on the way is encrypted"
+	}
+	return line
 }
 
 func describeMode(d *definition.Definition) string {

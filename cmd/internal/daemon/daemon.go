@@ -1,7 +1,7 @@
 // Package daemon is one daemon on one directory: its role, its contact file, its sockets, and the operator's commands.
 //
 // daemon.go opens and runs it, listen.go opens its sockets, security.go its keys in sealed mode, triggers.go is what its triggers order,
-// reload.go takes another definition over, limits.go is every limit. station.go is what the operator, the triggers and a reload reach;
+// web.go is the manager's page, reload.go takes another definition over, limits.go is every limit. station.go is what the operator, the triggers and a reload reach;
 // manager.go and slave.go are the two roles.
 package daemon
 
@@ -72,6 +72,7 @@ type Daemon struct {
 	listener net.Listener
 	control  net.Listener
 	messages *trigger.Socket
+	page     *page // nil: there is none
 	server   server
 	station  station
 
@@ -195,7 +196,7 @@ func (d *Daemon) openManager(host telegram.Host, o Options) error {
 	m := manager.NewServer(cfg, d.file, d.packets, d.listener)
 	d.server = m
 	d.station = &managerStation{current: &d.current, engine: d.engine, server: m}
-	return nil
+	return d.openPage(o.Definition)
 }
 
 func (d *Daemon) openSlave(host telegram.Host, o Options) error {
@@ -221,13 +222,14 @@ func (d *Daemon) Run(ctx context.Context) error {
 	ctx, d.kill = context.WithCancelCause(ctx)
 	defer d.kill(nil)
 	close(d.running)
-	ended := make(chan error, 2)
+	ended := make(chan error, 3)
 	go func() { ended <- control.Serve(d.commands, d.control, d.station) }()
 	go func() { ended <- d.engine.Run(ctx) }()
+	go func() { ended <- d.servePage() }()
 	err := d.server.Run(ctx)
 	d.kill(nil) // where the server ended by itself, nothing is to be fired any more
 	d.stop()
-	return errors.Join(err, <-ended, <-ended)
+	return errors.Join(err, <-ended, <-ended, <-ended)
 }
 
 // Kill ends Run at once: it tells nobody and leaves the contact file, as if the process had been killed.
@@ -250,6 +252,9 @@ func (d *Daemon) close() {
 	}
 	if d.messages != nil {
 		d.messages.Close()
+	}
+	if d.page != nil {
+		d.page.listener.Close()
 	}
 	if d.records != nil {
 		d.records.Close()

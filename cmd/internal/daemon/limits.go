@@ -18,7 +18,7 @@ func Limits(d *definition.Definition) ([]slave.Limit, error) {
 	}
 	sealed := d.Security.Mode == definition.Sealed
 	return slices.Concat(definition.Limits(), slave.Limits(sealed), manager.Limits(slaves, sealed, d.Monitor.TCPFallback), trigger.Limits(),
-		control.Limits(), ownLimits()), nil
+		control.Limits(), pageLimits(d), ownLimits()), nil
 }
 
 // ownLimits are those of a daemon itself.

@@ -35,6 +35,7 @@ func (d *Daemon) Redefine(def *definition.Definition) error {
 		d.log.Warn("this server's own address has changed in the definition: it takes effect at the next start",
 			"address", d.address, "definition", address)
 	}
+	d.sayPageChange(def)
 	d.sayUnprivileged(def)
 	d.log.Info("definition read again", "definition", def.File, "slaves", len(def.Slaves), "processes", len(def.Processes),
 		"triggers", len(def.Triggers))

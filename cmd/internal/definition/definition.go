@@ -23,6 +23,7 @@ type Definition struct {
 	Security  Security
 	Manager   Manager
 	Monitor   Monitor
+	Web       Web
 	Slaves    []Slave // expanded, in definition order
 	Groups    []Group // as written, in definition order
 	Processes []slave.Process

@@ -7,6 +7,7 @@
 //   - parse.go: the way from bytes to a Definition, table by table.
 //   - hosts.go: [manager], [monitor] and [[slave]], ranges expanded.
 //   - address.go: an address completed to host:port.
+//   - web.go: [web].
 //   - process.go: [[process]].
 //   - trigger.go: [[trigger]].
 //   - cron.go: the five fields of a preset time.

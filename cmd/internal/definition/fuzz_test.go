@@ -3,6 +3,7 @@ package definition
 import (
 	"errors"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -18,7 +19,7 @@ func FuzzParse(f *testing.F) {
 	require.NoError(f, err)
 	f.Add(example)
 	f.Add([]byte(strings.ReplaceAll(string(example), "\n", "\r\n")))
-	for _, c := range wrongTexts {
+	for _, c := range slices.Concat(wrongTexts, webWrongTexts) {
 		if !strings.Contains(c.text, "-20000") { // what grows from the largest ranges takes all the time there is
 			f.Add([]byte(whole(c.text)))
 		}

@@ -57,7 +57,7 @@ func TestManyMistakesAreCutAndCounted(t *testing.T) {
 		var wrong Errors
 		require.ErrorAs(t, err, &wrong)
 		lines := strings.Split(err.Error(), "\n")
-		assert.Equal(t, "f:4: unknown00000: unknown table: known here are manager, monitor, process, security, slave, trigger", lines[0])
+		assert.Equal(t, "f:4: unknown00000: unknown table: known here are manager, monitor, process, security, slave, trigger, web", lines[0])
 		assert.True(t, strings.HasPrefix(lines[MaxErrors-1], "f:53: unknown00049: "), lines[MaxErrors-1])
 		switch more {
 		case 0:

@@ -110,6 +110,7 @@ func (r *reader) file(top *table) {
 	r.security(top)
 	r.manager(top)
 	standard := r.monitor(top)
+	r.web(top)
 	slaves := top.tables("slave")
 	r.def.Slaves, r.def.Groups = slices.Grow(r.def.Slaves, len(slaves)), slices.Grow(r.def.Groups, len(slaves))
 	for _, t := range slaves {

@@ -1,6 +1,7 @@
 package definition
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -14,8 +15,10 @@ const (
 	itsTrigger = "[[trigger]]\nprocess = \"P\"\n"
 )
 
+type wrongText struct{ name, text, want string }
+
 // One mistake each. The text stands after head, but for one that begins with "!", which is the whole file.
-var wrongTexts = []struct{ name, text, want string }{
+var wrongTexts = []wrongText{
 	{"syntax: no value", "!a = \n",
 		`1: a: no value: text in quotes, a number, true, false or a list in brackets is right`},
 	{"syntax: a comment for a value", "![monitor]\nretries = # five\n",
@@ -109,11 +112,11 @@ var wrongTexts = []struct{ name, text, want string }{
 	{"nothing", "!",
 		`1: manager: missing: a table [manager] with host and address is right`},
 	{"unknown table", "[secrets]\nkey = \"x\"\n",
-		`4: secrets: unknown table: known here are manager, monitor, process, security, slave, trigger`},
+		`4: secrets: unknown table: known here are manager, monitor, process, security, slave, trigger, web`},
 	{"unknown table that is near", "[[slaves]]\nhost = \"x\"\n",
 		`4: slaves: unknown table: is "slave" meant?`},
 	{"unknown key at the top", "!interval = \"1s\"\n[manager]\nhost = \"m\"\naddress = \"m\"\n",
-		`1: interval: unknown key: known here are manager, monitor, process, security, slave, trigger`},
+		`1: interval: unknown key: known here are manager, monitor, process, security, slave, trigger, web`},
 	{"unknown key that is near", "[monitor]\nintervall = \"1s\"\n",
 		`5: monitor.intervall: unknown key: is "interval" meant?`},
 	{"unknown key in another case", "[monitor]\nInterval = \"1s\"\n",
@@ -374,7 +377,7 @@ func whole(text string) string {
 }
 
 func TestEveryMistakeSaysFileLineKeyAndWhatIsRight(t *testing.T) {
-	for _, c := range wrongTexts {
+	for _, c := range slices.Concat(wrongTexts, webWrongTexts) {
 		t.Run(c.name, func(t *testing.T) {
 			d, err := Parse("etc/renraku.toml", []byte(whole(c.text)))
 			assert.Nil(t, d)
