@@ -6,6 +6,12 @@ import (
 	"strings"
 )
 
+// Decode reads one record, which is record n of its file. Its error is a *FieldError.
+func Decode(b *[RecordLength]byte, n int) (r Record, err error) {
+	err = r.decode(string(b[:]), n)
+	return r, err
+}
+
 // decode reads the 128 bytes s of record n, whose memory the fields share.
 func (r *Record) decode(s string, n int) error {
 	host, hostOK := nameIn(s[hostOffset:][:hostLength])

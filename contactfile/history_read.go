@@ -14,7 +14,10 @@ const historyChunk = 256
 // ReadHistory reads the records of the history at path, oldest first, in constant memory. It needs neither a lock nor a daemon,
 // and ends with what stood in the file when it began. An incomplete last record is left out: it is being written, or a power
 // cut left it. A damaged record is a *FieldError, and the next one follows. Any other error is the last of the sequence.
-func ReadHistory(path string) iter.Seq2[HistoryRecord, error] {
+func ReadHistory(path string) iter.Seq2[HistoryRecord, error] { return ReadHistoryFrom(path, 0) }
+
+// ReadHistoryFrom is ReadHistory from record first on, counted from 0.
+func ReadHistoryFrom(path string, first int) iter.Seq2[HistoryRecord, error] {
 	return func(yield func(HistoryRecord, error) bool) {
 		f, err := os.Open(path)
 		if err != nil {
@@ -29,7 +32,7 @@ func ReadHistory(path string) iter.Seq2[HistoryRecord, error] {
 		}
 		end := int(info.Size() / HistoryRecordLength)
 		b := make([]byte, historyChunk*HistoryRecordLength)
-		for i := 0; i < end; {
+		for i := first; i < end; {
 			n, err := f.ReadAt(b[:min(historyChunk, end-i)*HistoryRecordLength], int64(i)*HistoryRecordLength)
 			whole := n / HistoryRecordLength
 			for k := range whole {
@@ -91,20 +94,23 @@ func (h *History) Record(i int) (HistoryRecord, error) {
 
 // Backwards gives the records and their numbers, newest first, from the last one that counts when it begins. A record that is
 // damaged or cannot be read is left out: its number is missing, and Record says why.
-func (h *History) Backwards() iter.Seq2[int, HistoryRecord] {
+func (h *History) Backwards() iter.Seq2[int, HistoryRecord] { return Backwards(h.file, h.Len()) }
+
+// Backwards is History.Backwards for the first end records of the history in f, such as a file that somebody else writes.
+func Backwards(f io.ReaderAt, end int) iter.Seq2[int, HistoryRecord] {
 	return func(yield func(int, HistoryRecord) bool) {
 		b := make([]byte, historyChunk*HistoryRecordLength)
-		for end := h.Len(); end > 0; {
+		for end := end; end > 0; {
 			start := max(end-historyChunk, 0)
 			chunk := b[:(end-start)*HistoryRecordLength]
-			_, err := h.file.ReadAt(chunk, int64(start)*HistoryRecordLength)
+			_, err := f.ReadAt(chunk, int64(start)*HistoryRecordLength)
 			for i := end - 1; i >= start; i-- {
 				var r HistoryRecord
 				var bad error
 				if err == nil {
 					r, bad = decodeHistory(string(chunk[(i-start)*HistoryRecordLength:][:HistoryRecordLength]), i)
 				} else {
-					r, bad = readHistoryRecord(h.file, i) // what can be read of a chunk that cannot
+					r, bad = readHistoryRecord(f, i) // what can be read of a chunk that cannot
 				}
 				if bad == nil && !yield(i, r) {
 					return

@@ -1,7 +1,7 @@
 // Package daemon is one daemon on one directory: its role, its contact file, its sockets, and the operator's commands.
 //
 // daemon.go opens and runs it, listen.go opens its sockets, security.go its keys in sealed mode, triggers.go is what its triggers order,
-// web.go is the manager's page, reload.go takes another definition over, limits.go is every limit. station.go is what the operator, the triggers and a reload reach;
+// progress.go the orders in progress, web.go is the manager's page, reload.go takes another definition over, limits.go is every limit. station.go is what the operator, the triggers and a reload reach;
 // manager.go and slave.go are the two roles.
 package daemon
 
@@ -195,8 +195,9 @@ func (d *Daemon) openManager(host telegram.Host, o Options) error {
 		Log: o.Log}
 	m := manager.NewServer(cfg, d.file, d.packets, d.listener)
 	d.server = m
-	d.station = &managerStation{current: &d.current, engine: d.engine, server: m}
-	return d.openPage(o.Definition)
+	station := &managerStation{current: &d.current, engine: d.engine, server: m}
+	d.station = station
+	return d.openPage(o, station)
 }
 
 func (d *Daemon) openSlave(host telegram.Host, o Options) error {

@@ -2,11 +2,13 @@ package daemon
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"sync/atomic"
 
 	"renraku/cmd/internal/control"
 	"renraku/cmd/internal/definition"
+	"renraku/cmd/internal/web"
 	"renraku/manager"
 	"renraku/slave"
 	"renraku/slave/trigger"
@@ -18,13 +20,19 @@ type managerStation struct {
 	current *atomic.Pointer[definition.Definition]
 	engine  *trigger.Engine
 	server  *manager.Server
+	orders  orders
+	page    *web.Server // nil: there is none
 }
 
 // State says which daemon it is.
 func (m *managerStation) State() control.State {
 	blocked, n := m.server.Blocked()
+	dropped := m.server.Drops().All()
+	if m.page != nil {
+		maps.Copy(dropped, m.page.Dropped())
+	}
 	return control.State{Host: m.current.Load().Manager.Host, Role: definition.ManagerRole.String(),
-		Monitoring: m.server.Monitoring(), Dropped: m.server.Drops().All(),
+		Monitoring: m.server.Monitoring(), Dropped: dropped,
 		Isolated: m.server.Isolated(), UDPBlocked: blocked, UDPBlockedCount: n}
 }
 
@@ -50,9 +58,19 @@ func (m *managerStation) Order(ctx context.Context, o control.Order, head func(c
 	if o.DryRun {
 		m.server.Execution().DryRun(id, hosts, give)
 	} else {
-		m.server.Execution().Order(ctx, slave.Order{Process: id, Trigger: slave.ByOperator}, hosts, give)
+		m.order(ctx, slave.Order{Process: id, Trigger: slave.ByOperator}, hosts, give)
 	}
 	return nil
+}
+
+// order orders the process on the hosts, and has that count as in progress.
+func (m *managerStation) order(ctx context.Context, o slave.Order, hosts []telegram.Host, row func(slave.Result)) {
+	done, end := m.orders.begin(o, hosts)
+	defer end()
+	m.server.Execution().Order(ctx, o, hosts, func(r slave.Result) {
+		done(r.Host)
+		row(r)
+	})
 }
 
 // Message gives the triggers a message.
@@ -96,7 +114,7 @@ func (m *managerStation) fire(ctx context.Context, t *trigger.Trigger, order sla
 			hosts = append(hosts, host)
 		}
 	}
-	m.server.Execution().Order(ctx, order, hosts, func(slave.Result) {})
+	m.order(ctx, order, hosts, func(slave.Result) {})
 }
 
 func (m *managerStation) redefine(d *definition.Definition) error {

@@ -8,7 +8,8 @@ import (
 
 // Redefine has another definition stand from now on (SIGHUP): slaves, processes and triggers that appear, change or go are taken
 // over without disturbing the others or any run. With an error, everything stays as it was. What a running daemon cannot change
-// is logged: it takes effect at the next start. In sealed mode, keys and certificates are read again too; the mode cannot change.
+// is logged: it takes effect at the next start. In sealed mode, keys and certificates are read again too; the mode cannot change. So is
+// the token of the page.
 func (d *Daemon) Redefine(def *definition.Definition) error {
 	role, index, ok := def.Role(d.host)
 	switch {
@@ -21,9 +22,14 @@ func (d *Daemon) Redefine(def *definition.Definition) error {
 	if err != nil {
 		return err
 	}
+	renewToken, err := d.reloadToken(def)
+	if err != nil {
+		return err
+	}
 	if err := d.station.redefine(def); err != nil {
 		return err
 	}
+	renewToken()
 	if renewed != nil {
 		d.server.SetCredentials(renewed)
 	}

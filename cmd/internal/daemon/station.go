@@ -54,14 +54,21 @@ func hostsOf(all []string, o control.Order) ([]telegram.Host, error) {
 		return nil, control.WrongRequest("either some hosts or all")
 	}
 	meant := make([]bool, len(all))
+	places := make(map[string]int, len(all)) // so that thousands of names are not compared with thousands of hosts
+	for i, host := range all {
+		places[host] = i
+	}
 	for _, written := range o.Hosts {
 		p, err := slave.ParsePattern(written)
 		if err != nil {
 			return nil, control.WrongRequest("host %q: %w", written, err)
 		}
-		any := false
-		for i, host := range all {
-			if p.Match(host) {
+		place, any := places[p.String()]
+		if any = any && p.Literal(); any {
+			meant[place] = true
+		}
+		for i := 0; i < len(all) && !p.Literal(); i++ {
+			if p.Match(all[i]) {
 				meant[i], any = true, true
 			}
 		}

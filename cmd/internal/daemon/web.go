@@ -1,9 +1,11 @@
 package daemon
 
 import (
+	"context"
 	"fmt"
 	"net"
 
+	"renraku/cmd/internal/control"
 	"renraku/cmd/internal/definition"
 	"renraku/cmd/internal/web"
 	"renraku/slave"
@@ -16,20 +18,66 @@ type page struct {
 	address  string // of the definition
 }
 
-// openPage opens the listener of the page, where the definition has one.
-func (d *Daemon) openPage(def *definition.Definition) error {
-	if def.Web.Listen == "" {
+// openPage opens the listener of the page, where the definition has one, and reads the token.
+func (d *Daemon) openPage(o Options, station *managerStation) error {
+	listen := o.Definition.Web.Listen
+	if listen == "" {
 		return nil
 	}
-	listener, err := web.Listen(def.Web.Listen)
+	token, err := tokenOf(o.Definition)
 	if err != nil {
-		return fmt.Errorf("listen for the page: %w", plainListenError(def.Web.Listen, err))
+		return err
 	}
-	server := web.New(web.Config{Definition: d.current.Load, Log: d.log})
-	d.page = &page{server: server, listener: listener, address: def.Web.Listen}
-	d.log.Info("the page is at http://"+listener.Addr().String()+"/", "listen", def.Web.Listen)
+	listener, err := web.Listen(listen)
+	if err != nil {
+		return fmt.Errorf("listen for the page: %w", plainListenError(listen, err))
+	}
+	server := web.New(web.Config{Dir: o.Dir, ContactFile: ContactFile, Source: &pageSource{station, d.commands}, Definition: d.current.Load,
+		Log: d.log})
+	server.SetToken(token)
+	station.page = server
+	d.page = &page{server: server, listener: listener, address: listen}
+	d.log.Info("the page is at http://"+listener.Addr().String()+"/", "listen", listen, "orders", token != nil)
+	if o.Definition.Web.Exposed() {
+		d.log.Warn("others than this machine reach the page, and nothing on the way is encrypted: a proxy with TLS, or an SSH tunnel, is right",
+			"listen", listen)
+	}
 	return nil
 }
+
+// tokenOf is the token of the definition's file; nil where it has none.
+func tokenOf(def *definition.Definition) (*web.Token, error) {
+	if def.Web.Listen == "" || def.Web.TokenFile == "" {
+		return nil, nil
+	}
+	return web.ReadToken(def.Web.TokenFile)
+}
+
+// reloadToken reads the token again; what it gives has it stand from then on.
+func (d *Daemon) reloadToken(def *definition.Definition) (renew func(), err error) {
+	if d.page == nil {
+		return func() {}, nil
+	}
+	token, err := tokenOf(def)
+	if err != nil {
+		return nil, err
+	}
+	return func() { d.page.server.SetToken(token) }, nil
+}
+
+// pageSource is the daemon as its page sees it.
+type pageSource struct {
+	*managerStation
+	commands context.Context
+}
+
+// Order is web.Source's.
+func (p *pageSource) Order(o control.Order, head func(control.Head), row func(control.Row)) error {
+	return p.managerStation.Order(p.commands, o, head, row)
+}
+
+// InProgress is web.Source's.
+func (p *pageSource) InProgress() (first []web.Order, n int) { return p.orders.inProgress() }
 
 // servePage serves the page until the shutdown is done.
 func (d *Daemon) servePage() error {

@@ -1,0 +1,120 @@
+// What is known of the fleet, as the stream tells it, and the view of it: filtered and sorted. Servers go by their place.
+
+// The kinds of servers, the worst first: each has its colour, and its place in the order of trouble.
+export const kinds = ["stopped", "failed", "other", "not-started", "batch", "online"];
+const [stopped, failed, other, notStarted, batch, online] = kinds.keys();
+
+function kindOf(running, application) {
+  if (!running) return stopped;
+  switch (application) {
+    case "ONLINE": return online;
+    case "BATCH": return batch;
+    case "NOT-STARTED": return notStarted;
+  }
+  return /FAIL|ERROR|ABORT|ABEND|LOST/i.test(application) ? failed : other;
+}
+
+// statusOf is the status that a kind stands for; "" where there are several.
+export const statusOf = (kind) => ["STOPPED", "", "", "NOT-STARTED", "BATCH", "ONLINE"][kind];
+
+export class Fleet {
+  hosts = [];
+  running = new Uint8Array(0);
+  kind = new Uint8Array(0);
+  application = [];
+  since = new Float64Array(0); // Unix seconds
+  results = new Map(); // place → {process, outcome, time}
+  places = new Map(); // host → place
+  counts = new Uint32Array(kinds.length);
+  state = null;
+  processes = [];
+  clock = 0; // milliseconds that the manager's clock is ahead of this one
+
+  text = ""; // of the search
+  only = new Set(); // kinds; none: all
+  order = "trouble";
+  down = true; // the direction of order
+  view = new Int32Array(0); // places
+
+  get size() { return this.hosts.length; }
+  get now() { return Date.now() + this.clock; }
+
+  // take takes a snapshot.
+  take(s) {
+    const n = s.hosts.length;
+    this.hosts = s.hosts;
+    this.places = new Map(s.hosts.map((h, i) => [h, i]));
+    this.running = Uint8Array.from({ length: n }, (_, i) => s.running.charCodeAt(i) - 48);
+    this.application = s.status.map((w) => s.words[w]);
+    this.since = Float64Array.from(s.since);
+    this.kind = Uint8Array.from({ length: n }, (_, i) => kindOf(this.running[i], this.application[i]));
+    this.counts.fill(0);
+    for (const k of this.kind) this.counts[k]++;
+    this.results = new Map();
+    this.takeResults(s.results);
+    this.state = s.state;
+    this.processes = s.processes;
+    this.clock = s.now - Date.now();
+  }
+
+  takeResults(results) {
+    for (const [place, process, outcome, time] of results) this.results.set(place, { process, outcome, time });
+  }
+
+  // change takes a delta, and gives what has changed: the places, and what each was before.
+  change(d) {
+    this.clock = d.now - Date.now();
+    const changes = [];
+    for (const [i, running, application, since] of d.changes ?? []) {
+      const before = { running: this.running[i] === 1, application: this.application[i] };
+      this.running[i] = running ? 1 : 0;
+      this.application[i] = application;
+      this.since[i] = since;
+      this.counts[this.kind[i]]--;
+      this.kind[i] = kindOf(running, application);
+      this.counts[this.kind[i]]++;
+      changes.push({ place: i, before });
+    }
+    this.takeResults(d.results ?? []);
+    if (d.state) this.state = d.state;
+    if (d.processes) this.processes = d.processes;
+    return changes;
+  }
+
+  // matches says whether the search finds a host.
+  matcher() {
+    const terms = this.text.toLowerCase().split(/\s+/).filter(Boolean).map((t) => {
+      if (!/[*?]/.test(t)) return (host) => host.includes(t);
+      const pattern = new RegExp("^" + t.replace(/[.+^${}()|[\]\\]/g, "\\$&").replace(/\*/g, ".*").replace(/\?/g, ".") + "$");
+      return (host) => pattern.test(host);
+    });
+    return (host) => terms.every((t) => t(host.toLowerCase()));
+  }
+
+  isShown(place, matches) {
+    return (this.only.size === 0 || this.only.has(this.kind[place])) && matches(this.hosts[place]);
+  }
+
+  // look makes the view again.
+  look() {
+    const matches = this.matcher();
+    const view = [];
+    for (let i = 0; i < this.size; i++) if (this.isShown(i, matches)) view.push(i);
+    const compare = this.comparison();
+    if (compare) view.sort(compare);
+    this.view = Int32Array.from(view);
+  }
+
+  comparison() {
+    const { kind, since, hosts, application, results } = this;
+    const sign = this.down ? 1 : -1;
+    const byText = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
+    switch (this.order) {
+      case "host": return (a, b) => sign * byText(hosts[a], hosts[b]);
+      case "application": return (a, b) => sign * byText(application[a], application[b]) || a - b;
+      case "since": return (a, b) => sign * (since[b] - since[a]) || a - b;
+      case "last": return (a, b) => sign * ((results.get(b)?.time ?? 0) - (results.get(a)?.time ?? 0)) || a - b;
+    }
+    return (a, b) => sign * (kind[a] - kind[b]) || since[b] - since[a] || a - b;
+  }
+}
