@@ -4,9 +4,14 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -15,6 +20,9 @@ import (
 
 	"renraku/cmd/internal/cmdtest"
 	"renraku/cmd/internal/definition"
+	"renraku/cmd/internal/web"
+	"renraku/slave"
+	"renraku/telegram"
 )
 
 // withPage has the manager of the options serve a page, and gives its address.
@@ -99,4 +107,109 @@ func TestAnotherAddressOfThePageTakesEffectAtTheNextStart(t *testing.T) {
 			d.close()
 		})
 	}
+}
+
+// withToken has the definition name a file with this token.
+func withToken(t *testing.T, d *definition.Definition, token string) {
+	t.Helper()
+	d.Web.TokenFile = filepath.Join(cmdtest.Dir(t), "token")
+	require.NoError(t, os.WriteFile(d.Web.TokenFile, []byte(token), 0o600))
+}
+
+// orderFromPage orders ONLINE on the hosts, and gives the answer.
+func orderFromPage(t *testing.T, address, token, order string) (status int, body string) {
+	t.Helper()
+	r, err := http.NewRequest(http.MethodPost, "http://"+address+"/api/order", strings.NewReader(order))
+	require.NoError(t, err)
+	r.Header.Set("Authorization", "Bearer "+token)
+	r.Header.Set("Content-Type", "application/json")
+	answer, err := http.DefaultClient.Do(r)
+	require.NoError(t, err)
+	defer answer.Body.Close()
+	b, err := io.ReadAll(answer.Body)
+	require.NoError(t, err)
+	return answer.StatusCode, string(b)
+}
+
+func TestATokenFileThatOthersMayReadStopsTheStart(t *testing.T) {
+	ports := cmdtest.Ports(t, 2)
+	o := options(t, "mgr01", local(ports[0]), local(ports[1]))
+	withPage(t, &o)
+	withToken(t, o.Definition, "0123456789abcdef")
+	require.NoError(t, os.Chmod(o.Definition.Web.TokenFile, 0o644))
+	_, err := Open(o)
+	assert.ErrorContains(t, err, "read the token of the page: "+o.Definition.Web.TokenFile+" is not to be trusted: it is secret")
+}
+
+func TestTheTokenIsReadAgainWithTheDefinition(t *testing.T) {
+	ports := cmdtest.Ports(t, 2)
+	o := options(t, "mgr01", local(ports[0]), local(ports[1]))
+	address := withPage(t, &o)
+	ready := make(chan bool)
+	o.Ready = func() { close(ready) }
+	d := open(t, o)
+	ctx, end := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- d.Run(ctx) }()
+	defer func() {
+		end()
+		require.NoError(t, <-ended)
+	}()
+	<-ready
+	const order = `{"process":"ONLINE","hosts":["mgr01"]}`
+	status, _ := orderFromPage(t, address, "0123456789abcdef", order)
+	assert.Equal(t, http.StatusForbidden, status)
+
+	next := *o.Definition
+	withToken(t, &next, "0123456789abcdef")
+	require.NoError(t, d.Redefine(&next))
+	status, body := orderFromPage(t, address, "0123456789abcdef", order)
+	assert.Equal(t, http.StatusOK, status)
+	assert.Contains(t, body, `{"host":"mgr01","process":"ONLINE","outcome":"LAUNCHED","application":"ONLINE","text":"ended normally after `)
+
+	require.NoError(t, os.WriteFile(next.Web.TokenFile, []byte("too short"), 0o600))
+	assert.ErrorContains(t, d.Redefine(&next), "16 to 256 bytes")
+	status, _ = orderFromPage(t, address, "0123456789abcdef", order)
+	assert.Equal(t, http.StatusOK, status, "with an error, everything stays")
+
+	require.NoError(t, os.WriteFile(next.Web.TokenFile, []byte("fedcba9876543210\n"), 0o600))
+	require.NoError(t, d.Redefine(&next))
+	status, _ = orderFromPage(t, address, "0123456789abcdef", order)
+	assert.Equal(t, http.StatusUnauthorized, status)
+	assert.Equal(t, uint64(1), d.station.State().Dropped["page: wrong token"])
+	status, _ = orderFromPage(t, address, "fedcba9876543210", order)
+	assert.Equal(t, http.StatusOK, status)
+}
+
+func TestOrdersInProgressAreThoseWithoutAResult(t *testing.T) {
+	var o orders
+	first, n := o.inProgress()
+	assert.Empty(t, first)
+	assert.Zero(t, n)
+	hosts := make([]telegram.Host, 8)
+	for i := range hosts {
+		var err error
+		hosts[i], err = telegram.NewHost(fmt.Sprintf("app%02d", i+1))
+		require.NoError(t, err)
+	}
+	process, err := telegram.NewProcessID("ONLINE")
+	require.NoError(t, err)
+	done, end := o.begin(slave.Order{Process: process, Trigger: slave.ByOperator}, hosts)
+	done(hosts[1])
+	done(hosts[1])
+	first, n = o.inProgress()
+	assert.Equal(t, 1, n)
+	first[0].Begun = 0
+	assert.Equal(t, []web.Order{{Process: "ONLINE", By: "OPERATOR", Servers: 8, Done: 1, Waiting: []string{"app01", "app03", "app04", "app05", "app06"}}}, first)
+	for range 20 {
+		_, endOther := o.begin(slave.Order{Process: process, Trigger: slave.ByTime}, hosts[:1])
+		defer endOther()
+	}
+	first, n = o.inProgress()
+	assert.Len(t, first, maxOrdersTold)
+	assert.Equal(t, 21, n)
+	assert.Equal(t, "OPERATOR", first[0].By, "the oldest first")
+	end()
+	_, n = o.inProgress()
+	assert.Equal(t, 20, n)
 }

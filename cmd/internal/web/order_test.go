@@ -1,0 +1,148 @@
+package web
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"renraku/cmd/internal/cmdtest"
+	"renraku/cmd/internal/control"
+)
+
+const oneOrder = `{"process":"ONLINE","hosts":["mgr01","app01"]}`
+
+func withToken(token string) []string {
+	return []string{"Authorization", "Bearer " + token, "Content-Type", "application/json"}
+}
+
+func TestWithoutTheTokenNothingIsOrdered(t *testing.T) {
+	s := newSite(t, "mgr01", "app01").serve(t)
+	answer, body := s.do(t, "POST", "/api/order", oneOrder, withToken(rightToken)...)
+	assert.Equal(t, http.StatusForbidden, answer.StatusCode, "there is no token")
+	assert.Contains(t, body, "the definition has no token_file")
+
+	s.server.SetToken(newToken(rightToken))
+	for _, headers := range [][]string{
+		{"Content-Type", "application/json"},
+		withToken(""),
+		{"Authorization", "Basic " + rightToken, "Content-Type", "application/json"},
+		{"Cookie", "token=" + rightToken, "Content-Type", "application/json"},
+	} {
+		answer, body = s.do(t, "POST", "/api/order", oneOrder, headers...)
+		assert.Equal(t, http.StatusUnauthorized, answer.StatusCode, headers)
+		assert.JSONEq(t, `{"error":"the token is wrong"}`, body)
+	}
+	answer, _ = s.do(t, "POST", "/api/order?token="+rightToken, oneOrder, "Content-Type", "application/json")
+	assert.Equal(t, http.StatusUnauthorized, answer.StatusCode, "not in the address")
+	assert.Empty(t, s.daemon.ordered())
+
+	answer, body = s.do(t, "POST", "/api/order", oneOrder, withToken(rightToken)...)
+	assert.Equal(t, http.StatusTooManyRequests, answer.StatusCode, "five wrong ones came before")
+	assert.Contains(t, body, "too many wrong tokens")
+	wait, err := strconv.Atoi(answer.Header.Get("Retry-After"))
+	require.NoError(t, err)
+	assert.InDelta(t, wrongEvery.Seconds(), wait, 1)
+	assert.Equal(t, map[string]uint64{"page: wrong token": 5, "page: too many wrong tokens": 1}, s.server.Dropped())
+	assert.Empty(t, s.daemon.ordered())
+}
+
+func TestAnotherTokenStandsFromThenOn(t *testing.T) {
+	s := newSite(t, "mgr01", "app01").serve(t)
+	for _, c := range []struct {
+		stands *Token
+		given  string
+		want   int
+	}{
+		{newToken(rightToken), rightToken, 200},
+		{newToken("anothertokenoflength"), rightToken, 401},
+		{newToken("anothertokenoflength"), "anothertokenoflength", 200},
+		{nil, "anothertokenoflength", 403},
+	} {
+		s.server.SetToken(c.stands)
+		answer, _ := s.do(t, "POST", "/api/order", oneOrder, withToken(c.given)...)
+		assert.Equal(t, c.want, answer.StatusCode)
+	}
+}
+
+func TestAnOrderIsAnsweredByARowForEachServer(t *testing.T) {
+	s := newSite(t, "mgr01", "app01").serve(t)
+	s.server.SetToken(newToken(rightToken))
+	for _, dry := range []string{"", `,"dry_run":true`} {
+		answer, body := s.do(t, "POST", "/api/order", strings.Replace(oneOrder, "}", dry+"}", 1), withToken(rightToken)...)
+		assert.Equal(t, 200, answer.StatusCode)
+		assert.Equal(t, "application/x-ndjson", answer.Header.Get("Content-Type"))
+		assert.Equal(t, `{"hosts":["mgr01","app01"]}
+{"host":"mgr01","process":"ONLINE","outcome":"LAUNCHED","application":"","text":""}
+{"host":"app01","process":"ONLINE","outcome":"LAUNCHED","application":"","text":""}
+`, body)
+	}
+	hosts := []string{"mgr01", "app01"}
+	assert.Equal(t, []control.Order{{Process: "ONLINE", Hosts: hosts}, {Process: "ONLINE", Hosts: hosts, DryRun: true}}, s.daemon.ordered())
+}
+
+func TestAnOrderThatIsNotAsItShouldBeIsRefused(t *testing.T) {
+	s := newSite(t, "mgr01").serve(t)
+	s.server.SetToken(newToken(rightToken))
+	for _, c := range []struct {
+		name, kind, body, says string
+		want                   int
+	}{
+		{"a form", "application/x-www-form-urlencoded", "process=ONLINE", "an order is application/json", 415},
+		{"plain text, which another site could send", "text/plain", oneOrder, "an order is application/json", 415},
+		{"no type", "", oneOrder, "an order is application/json", 415},
+		{"no JSON", "application/json", "ONLINE", "not JSON as the daemon knows it", 400},
+		{"a key too many", "application/json", `{"process":"ONLINE","command":["/bin/rm"]}`, "not JSON as the daemon knows it", 400},
+		{"two values", "application/json", oneOrder + oneOrder, "not JSON as the daemon knows it", 400},
+		{"too large", "application/json; charset=utf-8", `{"process":"` + strings.Repeat("x", maxOrder) + `"}`, "too large", 400},
+		{"no such process", "application/json", `{"process":"OTHER","hosts":["mgr01"]}`, `no process \"OTHER\" in f`, 400},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			answer, body := s.do(t, "POST", "/api/order", c.body, "Authorization", "Bearer "+rightToken, "Content-Type", c.kind)
+			assert.Equal(t, c.want, answer.StatusCode)
+			assert.Contains(t, body, c.says)
+			assert.Equal(t, "application/json", answer.Header.Get("Content-Type"))
+		})
+	}
+	assert.Empty(t, s.daemon.ordered())
+}
+
+func TestAnOrderGoesOnWhenNobodyReadsItsRows(t *testing.T) {
+	s := newSite(t, "mgr01", "app01").serve(t)
+	s.server.SetToken(newToken(rightToken))
+	s.daemon.hold = make(chan struct{})
+	r, err := http.NewRequest("POST", s.url+"/api/order", strings.NewReader(oneOrder))
+	require.NoError(t, err)
+	r.Header.Set("Authorization", "Bearer "+rightToken)
+	r.Header.Set("Content-Type", "application/json")
+	answer, err := http.DefaultClient.Do(r) // the head has come
+	require.NoError(t, err)
+	answer.Body.Close()
+	close(s.daemon.hold)
+	cmdtest.Until(t, aMoment, "the order is done", func() bool { return len(s.daemon.ordered()) == 1 })
+}
+
+func TestOrdersAtOnceAreBounded(t *testing.T) {
+	s := newSite(t, "mgr01", "app01").serve(t)
+	s.server.SetToken(newToken(rightToken))
+	s.daemon.hold = make(chan struct{})
+	answers := make(chan int, maxOrdering)
+	for range maxOrdering {
+		go func() {
+			answer, _ := s.do(t, "POST", "/api/order", oneOrder, withToken(rightToken)...)
+			answers <- answer.StatusCode
+		}()
+	}
+	cmdtest.Until(t, aMoment, "all are in progress", func() bool { return len(s.server.ordering) == maxOrdering })
+	answer, _ := s.do(t, "POST", "/api/order", oneOrder, withToken(rightToken)...)
+	assert.Equal(t, http.StatusServiceUnavailable, answer.StatusCode)
+	assert.Equal(t, "10", answer.Header.Get("Retry-After"))
+	assert.Equal(t, uint64(1), s.server.Dropped()["page: too many orders at once"])
+	close(s.daemon.hold)
+	for range maxOrdering {
+		assert.Equal(t, 200, <-answers)
+	}
+}

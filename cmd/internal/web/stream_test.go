@@ -1,0 +1,227 @@
+package web
+
+import (
+	"bufio"
+	"fmt"
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"renraku/cmd/internal/cmdtest"
+	"renraku/cmd/internal/control"
+	"renraku/contactfile"
+)
+
+const aMoment = 20 * time.Second // on a machine that is loaded
+
+func TestAPageGetsEverythingAndThenWhatChanges(t *testing.T) {
+	s := newSite(t, "mgr01", "app01", "app02").serve(t)
+	_, err := s.history.Append(contactfile.HistoryRecord{Time: time.Unix(1_800_000_050, 0).UTC(), Host: "app02", Process: "ONLINE",
+		Trigger: "OPERATOR", Outcome: "FAILED", Text: "exit status 3"})
+	require.NoError(t, err)
+	f := s.follow(t, "")
+	assert.Equal(t, "text/event-stream", f.answer.Header.Get("Content-Type"))
+	e := f.next(t)
+	assert.Equal(t, "snapshot", e.name)
+	all := decoded(t, e)
+	assert.Equal(t, []any{"mgr01", "app01", "app02"}, all["hosts"])
+	assert.Equal(t, "111", all["running"])
+	assert.Equal(t, []any{"NOT-STARTED"}, all["words"])
+	assert.Equal(t, []any{0.0, 0.0, 0.0}, all["status"])
+	assert.Equal(t, []any{1.8e9, 1.8e9, 1.8e9}, all["since"])
+	assert.Equal(t, []any{[]any{2.0, "ONLINE", "FAILED", 1_800_000_050.0}}, all["results"])
+	state := all["state"].(map[string]any)
+	assert.Equal(t, true, state["monitoring"])
+	assert.Equal(t, false, state["can_order"])
+	assert.Equal(t, []any{}, state["blocked"])
+	assert.Len(t, all["processes"], 1)
+
+	s.update(t, 1, stop)
+	e = f.next(t)
+	assert.Equal(t, "delta", e.name)
+	d := decoded(t, e)
+	assert.Equal(t, []any{[]any{1.0, false, "NOT-STARTED", 1_800_000_100.0}}, d["changes"])
+	for _, key := range []string{"results", "state", "processes"} {
+		assert.NotContains(t, d, key)
+	}
+
+	_, err = s.history.Append(contactfile.HistoryRecord{Time: time.Unix(1_800_000_200, 0).UTC(), Host: "app01", Process: "ONLINE",
+		Trigger: "OPERATOR", Outcome: "LAUNCHED"})
+	require.NoError(t, err)
+	assert.Equal(t, []any{[]any{1.0, "ONLINE", "LAUNCHED", 1_800_000_200.0}}, decoded(t, f.next(t))["results"])
+
+	s.daemon.say(func(s *control.State) { s.Isolated, s.UDPBlocked, s.UDPBlockedCount = true, []string{"app02"}, 1 })
+	state = decoded(t, f.next(t))["state"].(map[string]any)
+	assert.Equal(t, true, state["isolated"])
+	assert.Equal(t, []any{"app02"}, state["blocked"])
+
+	s.server.SetToken(newToken(rightToken))
+	assert.Equal(t, true, decoded(t, f.next(t))["state"].(map[string]any)["can_order"])
+}
+
+func TestAPageThatComesAgainGetsWhatItLacks(t *testing.T) {
+	s := newSite(t, "mgr01", "app01", "app02").serve(t)
+	first := s.follow(t, "")
+	snapshot := first.next(t)
+	s.update(t, 1, stop)
+	delta := first.next(t)
+	s.update(t, 2, stop)
+	last := first.next(t)
+
+	again := s.follow(t, snapshot.id)
+	for _, want := range []event{delta, last} {
+		assert.Equal(t, want, again.next(t))
+	}
+	first.close() // nobody else is there when it comes again
+	again.close()
+	cmdtest.Until(t, aMoment, "nobody is there", func() bool { return s.clients() == 0 })
+	s.update(t, 1, func(r *contactfile.Record) { r.Operating = contactfile.Running })
+	again = s.follow(t, last.id)
+	e := again.next(t)
+	assert.Equal(t, "delta", e.name)
+	assert.Equal(t, []any{[]any{1.0, true, "NOT-STARTED", 1_800_000_100.0}}, decoded(t, e)["changes"])
+
+	for _, id := range []string{"another.0", "nothing", fmt.Sprintf("%s9", last.id)} {
+		assert.Equal(t, "snapshot", s.follow(t, id).next(t).name, id)
+	}
+}
+
+func (s *site) clients() int {
+	s.server.hub.mu.Lock()
+	defer s.server.hub.mu.Unlock()
+	return s.server.hub.clients
+}
+
+func TestOtherServersAreASnapshot(t *testing.T) {
+	s := newSite(t, "mgr01", "app01").serve(t)
+	f := s.follow(t, "")
+	f.next(t)
+	s.create(t, "mgr01", "app01", "app02")
+	assert.Equal(t, []any{"mgr01", "app01", "app02"}, decoded(t, f.next(t))["hosts"])
+	s.create(t, "mgr01", "app03", "app02")
+	assert.Equal(t, []any{"mgr01", "app03", "app02"}, decoded(t, f.next(t))["hosts"])
+	s.daemon.say(func(s *control.State) { s.Monitoring = false })
+	require.NoError(t, s.file.Clear())
+	for {
+		e := f.next(t)
+		if v := decoded(t, e); e.name == "snapshot" {
+			assert.Equal(t, []any{}, v["hosts"])
+			assert.Equal(t, false, v["state"].(map[string]any)["monitoring"])
+			return
+		}
+	}
+}
+
+func TestAPageThatIsTooSlowGetsEverythingAnewAndIsCounted(t *testing.T) {
+	hosts := numbered(5000)
+	s := newSite(t, hosts...).serve(t)
+	r, err := http.NewRequest("GET", s.url+"/events", nil)
+	require.NoError(t, err)
+	c := s.dial(t)
+	require.NoError(t, r.Write(c)) // and nothing is read
+	cmdtest.Until(t, aMoment, "the page is there", func() bool { return s.clients() == 1 })
+	h := s.server.hub
+	for sent := 0; sent < 3*maxDeltaBytes; { // more than the buffers of the connection and what the hub keeps
+		s.createAs(t, fmt.Sprintf("S%d", sent), hosts...)
+		h.mu.Lock()
+		h.pollOnce()
+		sent += len(h.deltas[len(h.deltas)-1])
+		h.mu.Unlock()
+	}
+	all := bufio.NewReader(c)
+	snapshots := 0
+	cmdtest.Until(t, aMoment, "another snapshot", func() bool {
+		line, err := all.ReadString('\n')
+		require.NoError(t, err)
+		if line == "event: snapshot\n" {
+			snapshots++
+		}
+		return snapshots == 2
+	})
+	assert.Positive(t, s.server.Dropped()["page: too slow for changes"])
+}
+
+func TestWhoeverIsBehindGetsDeltasAsFarAsTheyAreKept(t *testing.T) {
+	s := newSite(t, "mgr01", "app01")
+	h := s.server.hub
+	h.fleet.begin()
+	for i := range 2 * maxDeltas {
+		s.update(t, 1, func(r *contactfile.Record) { r.Application = fmt.Sprintf("S%d", i) })
+		h.pollOnce()
+	}
+	for behind, snapshot := range map[uint64]bool{0: false, 1: false, maxDeltas: false, maxDeltas + 1: true, 2 * maxDeltas: true} {
+		u := h.since(position{h.at.epoch, h.at.seq - behind})
+		assert.Equal(t, snapshot, u.snapshot != nil, behind)
+		if !snapshot {
+			assert.Len(t, u.deltas, int(behind))
+		}
+	}
+}
+
+func TestDeltasThatAreKeptAreBoundedInBytes(t *testing.T) {
+	h := newHub(nil, &counts{})
+	for range 20 {
+		h.keep(make([]byte, 1<<20))
+	}
+	assert.Len(t, h.deltas, maxDeltaBytes>>20)
+	assert.Equal(t, maxDeltaBytes, h.size)
+	h.keep(make([]byte, 2*maxDeltaBytes))
+	assert.Empty(t, h.deltas)
+	assert.Zero(t, h.size)
+	assert.Equal(t, uint64(21), h.at.seq)
+}
+
+func TestOpenPagesAreBounded(t *testing.T) {
+	s := newSite(t, "mgr01").serve(t)
+	for range maxClients {
+		s.follow(t, "").next(t)
+	}
+	answer, body := s.do(t, "GET", "/events", "")
+	assert.Equal(t, http.StatusServiceUnavailable, answer.StatusCode)
+	assert.Contains(t, body, "64 pages are open already")
+	assert.Equal(t, uint64(1), s.server.Dropped()["page: too many pages"])
+}
+
+func TestNothingIsReadWhileNobodyLooks(t *testing.T) {
+	s := newSite(t, "mgr01")
+	synctest.Test(t, func(t *testing.T) {
+		h := newHub(s.server.hub.fleet, &counts{})
+		time.Sleep(time.Minute)
+		assert.Zero(t, s.daemon.asked.Load())
+		leave, ok := h.join()
+		require.True(t, ok)
+		began := s.daemon.asked.Load()
+		assert.Positive(t, began, "the first page has everything at once")
+		time.Sleep(time.Minute + time.Millisecond)
+		assert.Equal(t, int64(time.Minute/pollEvery), s.daemon.asked.Load()-began)
+		another, ok := h.join()
+		require.True(t, ok)
+		time.Sleep(time.Minute)
+		assert.Equal(t, 2*int64(time.Minute/pollEvery), s.daemon.asked.Load()-began, "two pages cost no more")
+		leave()
+		another()
+		before := s.daemon.asked.Load()
+		time.Sleep(time.Hour)
+		assert.Equal(t, before, s.daemon.asked.Load())
+	})
+}
+
+func TestAQuietStreamHasABeat(t *testing.T) {
+	s := newSite(t, "mgr01").serve(t)
+	f := s.follow(t, "")
+	f.next(t)
+	began := time.Now()
+	select {
+	case e := <-f.events:
+		assert.Equal(t, "beat", e.name)
+		assert.Empty(t, e.id)
+		assert.NotEmpty(t, e.data)
+		assert.GreaterOrEqual(t, time.Since(began), beatEvery/2)
+	case <-time.After(aMoment):
+		assert.Fail(t, "no beat")
+	}
+}
