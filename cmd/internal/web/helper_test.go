@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
-	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -118,14 +117,9 @@ status = "ONLINE"
 // create creates the contact file anew.
 func (s *site) create(t testing.TB, hosts ...string) {
 	t.Helper()
-	s.createAs(t, "NOT-STARTED", hosts...)
-}
-
-func (s *site) createAs(t testing.TB, application string, hosts ...string) {
-	t.Helper()
 	var records []contactfile.Record
 	for _, host := range hosts {
-		records = append(records, contactfile.Record{Host: host, Operating: contactfile.Running, Application: application, Since: time.Unix(1_800_000_000, 0)})
+		records = append(records, contactfile.Record{Host: host, Operating: contactfile.Running, Application: "NOT-STARTED", Since: time.Unix(1_800_000_000, 0)})
 	}
 	require.NoError(t, s.file.Create(records))
 }
@@ -251,14 +245,6 @@ func decoded(t testing.TB, e event) map[string]any {
 	var v map[string]any
 	require.NoError(t, json.Unmarshal([]byte(e.data), &v))
 	return v
-}
-
-func numbered(n int) []string {
-	hosts := make([]string, n)
-	for i := range hosts {
-		hosts[i] = fmt.Sprintf("app%05d", i+1)
-	}
-	return hosts
 }
 
 // dial is a connection to the page without HTTP.

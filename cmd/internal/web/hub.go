@@ -103,11 +103,19 @@ func (h *hub) pollOnce() {
 	switch {
 	case whole:
 		h.startEpoch()
-	case d.isEmpty():
-		return
-	default:
-		h.keep(d.json())
+		h.rouse()
+	case !d.isEmpty():
+		h.publish(d.json())
 	}
+}
+
+// publish has all clients be sent a delta.
+func (h *hub) publish(b []byte) {
+	h.keep(b)
+	h.rouse()
+}
+
+func (h *hub) rouse() {
 	close(h.news)
 	h.news = make(chan struct{})
 }
