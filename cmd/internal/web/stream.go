@@ -13,7 +13,7 @@ import (
 //
 //	event: snapshot   everything
 //	event: delta      what has changed
-//	event: beat       nothing has: Unix time in milliseconds
+//	event: beat       nothing has, or the stream begins: Unix time in milliseconds
 //
 // The ID of an event says where its client stands, so that one that comes again with Last-Event-ID, or
 // with ?after= where it is not the browser that tries again, gets what it lacks alone.
@@ -43,11 +43,14 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request) {
 		if err := out.send(&at, u); err != nil {
 			return
 		}
+		if first && out.beat() != nil { // a page that comes again and lacks nothing is to know that it is heard
+			return
+		}
 		beat.Reset(beatEvery)
 		select {
 		case <-u.news:
 		case <-beat.C:
-			if err := out.write("event: beat\ndata: %d\n\n", time.Now().UnixMilli()); err != nil {
+			if out.beat() != nil {
 				return
 			}
 		case <-r.Context().Done():
@@ -75,6 +78,10 @@ func (e *eventWriter) send(at *position, u update) error {
 		}
 	}
 	return nil
+}
+
+func (e *eventWriter) beat() error {
+	return e.write("event: beat\ndata: %d\n\n", time.Now().UnixMilli())
 }
 
 func (e *eventWriter) write(format string, args ...any) error {

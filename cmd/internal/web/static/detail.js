@@ -71,7 +71,7 @@ export class Detail {
     const now = [running, f.application[i], words.code].join();
     if (now !== this.drawn) {
       this.drawn = now;
-      this.status.replaceChildren(mark(running ? "running" : "stopped", statusText(running ? "RUNNING" : "STOPPED")),
+      this.status.replaceChildren(mark(running ? "running" : "stopped", statusText(running ? "RUNNING" : "STOPPED")), " ",
         mark(running ? kind : "unknown", statusText(f.application[i])));
     }
     setText(this.since, words.sinceFor(timeText(f.since[i] * 1000, true), ageText(f.now / 1000 - f.since[i])));

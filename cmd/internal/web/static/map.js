@@ -15,6 +15,7 @@ export class FleetMap {
     this.box = byId("map-scroll");
     this.pen = this.canvas.getContext("2d", { alpha: false });
     this.at = -1; // the cell that is pointed at, or where the keys are
+    this.kept = 0; // where the keys were
     this.redraw = soon(() => this.draw());
     new ResizeObserver(this.redraw).observe(this.box);
     addEventListener("resize", this.redraw);
@@ -23,8 +24,11 @@ export class FleetMap {
     this.canvas.addEventListener("pointerleave", () => this.point(-1));
     this.canvas.addEventListener("click", (e) => this.choose(this.placeAt(e)));
     this.canvas.addEventListener("keydown", (e) => this.key(e));
-    this.canvas.addEventListener("focus", () => this.point(this.at < 0 ? 0 : this.at));
-    this.canvas.addEventListener("blur", () => this.point(-1));
+    this.canvas.addEventListener("focus", () => this.point(this.at < 0 ? this.kept : this.at));
+    this.canvas.addEventListener("blur", () => {
+      this.kept = Math.max(0, this.at);
+      this.point(-1);
+    });
   }
 
   // layout finds the size of cells with which all fit, or the smallest.

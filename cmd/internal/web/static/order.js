@@ -30,8 +30,8 @@ export class OrderDialog {
   show(hosts) {
     this.hosts = hosts;
     this.target = "";
+    if (!this.box.open) this.box.showModal(); // before the focus is set
     this.ask();
-    if (!this.box.open) this.box.showModal();
   }
 
   frame(title, ...inside) {

@@ -1,0 +1,10 @@
+//go:build interop
+
+package browser
+
+import "syscall"
+
+const (
+	stopSignal     = syscall.SIGSTOP
+	continueSignal = syscall.SIGCONT
+)

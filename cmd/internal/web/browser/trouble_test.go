@@ -1,0 +1,51 @@
+//go:build interop
+
+package browser
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"renraku/cmd/internal/cmdtest"
+)
+
+func TestAPageThatLosesItsManagerSaysSoAndComesBack(t *testing.T) {
+	f := newFleet(t, false)
+	p := browse(t, desk)
+	p.open(f.url, 3)
+	p.awaitRows(patience, "mgr01 RUNNING NOT-STARTED")
+	f.all[cmdtest.Manager].Kill(t)
+	p.awaitFor(2*time.Second, "it says so", `document.querySelector("#banners .bad")?.innerText.startsWith("No connection to the manager since ")`)
+	assert.Equal(t, "no connection", p.text("#link"))
+	assert.True(t, eval[bool](p, `document.body.classList.contains("stale")`))
+	p.shot("stale")
+	f.Start(t, cmdtest.Manager)
+	p.await("live again", `document.getElementById("link-text").textContent === "live" && document.getElementById("banners").children.length === 0`)
+	p.awaitRows(patience, "mgr01 RUNNING NOT-STARTED", "app01 RUNNING NOT-STARTED", "app02 RUNNING NOT-STARTED")
+}
+
+func TestAPageWhoseManagerHangsSaysSo(t *testing.T) {
+	f := newFleet(t, false)
+	p := browse(t, desk)
+	p.open(f.url, 3)
+	p.awaitRows(patience, "mgr01 RUNNING NOT-STARTED")
+	f.all[cmdtest.Manager].Signal(t, stopSignal)
+	p.await("it says so", `document.body.classList.contains("stale")`)
+	f.all[cmdtest.Manager].Signal(t, continueSignal)
+	p.await("live again", `!document.body.classList.contains("stale")`)
+}
+
+func TestThePageSaysThatMonitoringHasEnded(t *testing.T) {
+	f := newFleet(t, false)
+	p := browse(t, desk)
+	p.open(f.url, 3)
+	require.Equal(t, 0, f.Renraku(t, cmdtest.Manager, "stop").Code)
+	p.await("it says so", `document.getElementById("banners").innerText.startsWith("Monitoring has ended")`)
+	p.shot("ended")
+	require.Equal(t, 0, f.Renraku(t, cmdtest.Manager, "start").Code)
+	p.await("no banner", `document.getElementById("banners").children.length === 0`)
+	p.awaitRows(patience, "mgr01 RUNNING NOT-STARTED", "app01 RUNNING NOT-STARTED", "app02 RUNNING NOT-STARTED")
+}
