@@ -25,6 +25,7 @@
 //   - unanswered.go: orders that end without a response, those for which no connection waits any more, and their deadlines.
 //   - journal.go: the orders without an outcome, on disk.
 //   - resolve.go: names in slaves' addresses. sayonce.go: log lines about a host that are not repeated.
+//   - figures.go: what the manager counts and measures, for whoever shows it. histogram.go: how long round trips and runs took.
 //   - redefine.go: what the operator and a reload change. server.go: Server, which puts all of this together; the manager's own
 //     record is served by a slave.ExecutionControl.
 //

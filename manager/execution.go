@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"renraku/contactfile"
 	"renraku/slave"
@@ -31,6 +32,7 @@ type ExecutionControl struct {
 	courier *courier
 	log     *slog.Logger
 	places  chan struct{}
+	waiting atomic.Int64 // orders that have no place yet
 }
 
 func newExecutionControl(host telegram.Host, own *slave.ExecutionControl, c *courier, log *slog.Logger) *ExecutionControl {
@@ -62,17 +64,20 @@ func (d *definitions) process(id telegram.ProcessID) *slave.Process {
 func (e *ExecutionControl) SetProcesses(processes []slave.Process) {
 	e.defined.all.Store(&processes)
 	e.targets.prune()
+	e.targets.runs.prune()
 }
 
 // Order orders the process on each of the hosts at once (50) and gives each result to row as it comes, one for each host,
 // from one goroutine at a time. It returns after the last.
 func (e *ExecutionControl) Order(ctx context.Context, order slave.Order, hosts []telegram.Host, row func(slave.Result)) {
 	rows := make(chan slave.Result)
+	e.waiting.Add(int64(len(hosts)))
 	go func() {
 		var all sync.WaitGroup
 		said := false
 		for i, host := range hosts {
 			said = e.place(order.Process, len(hosts)-i, said)
+			e.waiting.Add(-1)
 			all.Go(func() {
 				defer func() { <-e.places }()
 				rows <- e.orderOne(ctx, target{host, order.Process}, order)
@@ -142,8 +147,10 @@ func (e *ExecutionControl) nothingSent(r slave.Result) slave.Result {
 // orderOwn orders the process on the manager's own server, which records what becomes of it, and logs it. Where the daemon ends
 // first, the next one takes the process up and records it.
 func (e *ExecutionControl) orderOwn(ctx context.Context, order slave.Order, verdict slave.Result) slave.Result {
+	began := time.Now()
 	r, err := e.own.Execute(ctx, order)
 	if err == nil {
+		e.targets.runs.add(&r, time.Since(began))
 		return r
 	}
 	r = verdict

@@ -196,6 +196,13 @@ func (j *journal) release(s *sentOrder, kept int) error {
 	return j.file.Truncate(0)
 }
 
+// outstanding is how many orders are in it.
+func (j *journal) outstanding() int {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.slots - len(j.free)
+}
+
 func (j *journal) offset(s *sentOrder) int64 { return int64(s.slot) * orderLineLength }
 
 func (j *journal) close() error { return j.file.Close() }

@@ -68,11 +68,7 @@ func newMonitor(sl *Slave) *monitor {
 
 // known is the slave's contact record with what is known of it.
 func (m *monitor) known(now time.Time) contactfile.Record {
-	operating := contactfile.Stopped
-	if m.running {
-		operating = contactfile.Running
-	}
-	return contactfile.Record{Host: m.host.String(), Operating: operating, Application: m.application.String(), Since: now}
+	return contactfile.Record{Host: m.host.String(), Operating: m.operating(), Application: m.application.String(), Since: now}
 }
 
 // distrust has the next answer compared with the contact file itself, which has been created again.
@@ -126,6 +122,23 @@ func (m *monitor) beginEnd(first time.Time) {
 func (m *monitor) leave(at time.Time) {
 	m.leaving = true
 	m.beginEnd(at)
+}
+
+// waited is how long ago the inquiry was made whose answer is waited for.
+func (m *monitor) waited(now time.Time) time.Duration {
+	wait := m.timeout
+	if m.half {
+		wait /= 2
+	}
+	return wait - m.due.Sub(now)
+}
+
+// operating is field 132 as judged.
+func (m *monitor) operating() contactfile.Operating {
+	if m.running {
+		return contactfile.Running
+	}
+	return contactfile.Stopped
 }
 
 // redefine has the monitor go by other control data from now on (16), as slave i of n. A slave is not asked later than before

@@ -46,6 +46,9 @@ type StatusControl struct {
 	ending     *ending      // while END is told
 	creation   int          // how often the contact file was created
 	touched    map[int]bool // records that were written while SetSlaves reads them, else nil
+	roundTrips Histogram    // with the next two, see Figures
+	retried    uint64
+	judgements Judgements
 }
 
 // NewStatusControl monitors the given slaves, whose records follow the manager's own in the contact file.
@@ -59,6 +62,7 @@ func NewStatusControl(own *slave.OwnRecord, slaves []Slave, file *contactfile.Fi
 		leaving: map[telegram.Host]*monitor{},
 
 		deliverable: deliverable,
+		roundTrips:  newHistogram(roundTripBounds),
 	}
 	s.isolation.reset()
 	s.fallback.blocked = map[*monitor]bool{}
@@ -232,6 +236,9 @@ func (s *StatusControl) answer(now time.Time, m *monitor, r *telegram.StatusResp
 		return slave.DropNotMonitored
 	}
 	asked := m.waiting
+	if asked && r.Control == telegram.Running {
+		s.polled(now, m)
+	}
 	drop := s.judgeAnswer(now, m, r)
 	if asked && drop == slave.NoDrop {
 		s.answeredOnUDP(m)
@@ -264,6 +271,7 @@ func (s *StatusControl) judgeRunning(now time.Time, m *monitor, r *telegram.Stat
 	if m.judge(true) {
 		name := m.host.String()
 		m.onTCP = tcpTurns{}
+		s.judgements.Running++
 		s.log.Info(name+" RUNNING", "host", name, "application", r.Status.String())
 		s.events.add(name + " RUNNING")
 	}
@@ -277,6 +285,7 @@ func (s *StatusControl) judgeStopped(now time.Time, m *monitor, r *telegram.Stat
 	m.management.end()
 	if m.judge(false) && !m.ending {
 		name := m.host.String()
+		s.judgements.Stopped++
 		s.log.Warn(name+" STOPPED", "host", name, "application", r.Status.String(), "reason", saidSo(r))
 		s.events.add(name + " STOPPED")
 	}
@@ -286,6 +295,7 @@ func (s *StatusControl) judgeStopped(now time.Time, m *monitor, r *telegram.Stat
 // learn keeps field 133 of a slave as it is now known, and tells it where that is news; nil is none.
 func (s *StatusControl) learn(m *monitor, application *telegram.Status) {
 	if m.learn(application) {
+		s.judgements.Application++
 		s.events.add(m.host.String() + " application " + application.String())
 	}
 }
@@ -317,6 +327,7 @@ func (s *StatusControl) judgeSilence(now time.Time, m *monitor, reason string) {
 	}
 	if m.judge(false) {
 		name := m.host.String()
+		s.judgements.Silent++
 		s.log.Warn(name+" STOPPED", "host", name, "reason", reason)
 		s.events.add(name + " STOPPED")
 	}

@@ -44,6 +44,7 @@ type targets struct {
 
 	unrecorded *sayOnce // what is wrong with the history
 	unnoted    *sayOnce // what is wrong with the journal
+	runs       *runTimes
 
 	mu   sync.Mutex // never held during a system call; it may be taken while an entry's is held, not the other way round
 	all  map[target]*entry
@@ -72,6 +73,7 @@ func newTargets(cfg *Config, journal *journal, status *StatusControl, file *cont
 		wake:       make(chan struct{}, 1),
 		unrecorded: newSayOnce(log, "history not written", "history written again"),
 		unnoted:    newSayOnce(log, "journal of orders not written", "journal of orders written again"),
+		runs:       newRunTimes(defined),
 		all:        map[target]*entry{},
 		left:       map[*sentOrder]bool{},
 	}
@@ -223,11 +225,17 @@ func (k *targets) end(e *entry, r *slave.Result, own *sentOrder) {
 	switch {
 	case e.sent == nil || r.Outcome == slave.Ended:
 	case e.sent == own || e.sent.alone:
-		k.done(e)
+		k.answered(e, r)
 	default:
 		delivered := *r
 		e.sent.delivered = &delivered
 	}
+}
+
+// answered ends an order with its response.
+func (k *targets) answered(e *entry, r *slave.Result) {
+	k.runs.add(r, r.Time.Sub(e.sent.at))
+	k.done(e)
 }
 
 // done says that the order's outcome stands in the history.

@@ -71,7 +71,7 @@ func (k *targets) abandon(s *sentOrder) slave.Result {
 // unknown is the result of an order without a response; a response that came on another connection ends it instead.
 func (k *targets) unknown(s *sentOrder, why string) (r slave.Result, delivered bool) {
 	if s.delivered != nil {
-		k.done(s.entry)
+		k.answered(s.entry, s.delivered)
 		return *s.delivered, true
 	}
 	return slave.Result{Host: s.host, Process: s.process, Trigger: s.trigger, Outcome: slave.Unknown,
