@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"renraku/contactfile"
+	"renraku/slave"
 	"renraku/telegram"
 )
 
@@ -58,7 +59,8 @@ func (s *Server) Figures() Figures {
 	f.Queues = append(f.Queues,
 		Queue{"connections being made", len(making), most},
 		Queue{"orders", len(s.execution.places), MaxOrders},
-		Queue{"orders without an outcome", s.targets.journal.outstanding(), maxOutstanding})
+		Queue{"orders without an outcome", s.targets.journal.outstanding(), maxOutstanding},
+		Queue{"processes of the manager's own server", s.own.Running(), slave.MaxRuns})
 	return f
 }
 

@@ -305,7 +305,8 @@ func TestQueuesOfOrdersHaveTheirLengthsAndLimits(t *testing.T) {
 	<-ordered
 	want := []Queue{
 		{"inquiries on TCP before a judgement", 0, maxProbes}, {"inquiries on TCP of STOPPED slaves", 0, maxStoppedProbes},
-		{"connections being made", 0, maxDials}, {"orders", MaxOrders, MaxOrders}, {"orders without an outcome", 1, maxOutstanding}}
+		{"connections being made", 0, maxDials}, {"orders", MaxOrders, MaxOrders}, {"orders without an outcome", 1, maxOutstanding},
+		{"processes of the manager's own server", 0, slave.MaxRuns}}
 	got := o.server.Figures()
 	assert.Equal(t, want, got.Queues)
 	assert.Equal(t, 2, got.OrdersWaiting)

@@ -3,6 +3,7 @@ package slave
 import (
 	"context"
 	"errors"
+	"iter"
 	"log/slog"
 	"sync/atomic"
 
@@ -133,11 +134,22 @@ func (d *Drops) CountAll(reason Drop, n uint64) {
 // Of is how many were dropped for the reason.
 func (d *Drops) Of(reason Drop) uint64 { return d.counts[reason].Load() }
 
+// Each is the number for each reason there is, also of those that did not occur.
+func (d *Drops) Each() iter.Seq2[Drop, uint64] {
+	return func(yield func(Drop, uint64) bool) {
+		for reason := NoDrop + 1; reason < dropCount; reason++ {
+			if !yield(reason, d.Of(reason)) {
+				return
+			}
+		}
+	}
+}
+
 // All is the number for each reason that occurred, by the reason's words.
 func (d *Drops) All() map[string]uint64 {
 	all := map[string]uint64{}
-	for reason := NoDrop + 1; reason < dropCount; reason++ {
-		if n := d.Of(reason); n > 0 {
+	for reason, n := range d.Each() {
+		if n > 0 {
 			all[reason.String()] = n
 		}
 	}
@@ -150,8 +162,8 @@ func (d *Drops) Report(ctx context.Context, log *slog.Logger) {
 	for goesOn := true; goesOn; {
 		goesOn = pause(ctx, dropReport)
 		var reasons []any
-		for reason := NoDrop + 1; reason < dropCount; reason++ {
-			if n := d.Of(reason); n > said[reason] {
+		for reason, n := range d.Each() {
+			if n > said[reason] {
 				reasons = append(reasons, slog.Uint64(reason.String(), n-said[reason]))
 				said[reason] = n
 			}

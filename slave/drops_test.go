@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -46,6 +47,9 @@ func TestDropsAreCountedByReason(t *testing.T) {
 	assert.Equal(t, uint64(2), d.Of(DropSend))
 	assert.Zero(t, d.Of(DropLength))
 	assert.Equal(t, map[string]uint64{"text": 1, "not sent": 2}, d.All())
+	each := maps.Collect(d.Each())
+	assert.Len(t, each, int(dropCount)-1, "also those that did not occur, and not that of none")
+	assert.Equal(t, []uint64{1, 2, 0}, []uint64{each[DropText], each[DropSend], each[DropLength]})
 }
 
 func TestDropsAreLoggedEveryMinuteAndAtTheEndOnceEach(t *testing.T) {

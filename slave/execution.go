@@ -102,6 +102,13 @@ func (e *ExecutionControl) SetProcesses(processes []Process) {
 	e.redefined = make(chan struct{})
 }
 
+// Running is how many processes of this server are in progress, MaxRuns at most.
+func (e *ExecutionControl) Running() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return len(e.running)
+}
+
 // Execute takes one order (61): it checks the contact file again (63), launches (64), waits until the process has ended or, of
 // type simple, is up, updates field 133 (65) and gives what is to be notified (66). Of any number of orders at once for one
 // process, one launches it. The result stands in the history when Execute returns. Where ctx ends first, the process goes on,

@@ -225,12 +225,14 @@ func TestOneProcessTooManyIsRefused(t *testing.T) {
 		results = append(results, e.orderLater(fmt.Sprintf("P%d", i)))
 	}
 	g.await(MaxRuns)
+	assert.Equal(t, MaxRuns, e.Running())
 	last := fmt.Sprintf("P%d", MaxRuns)
 	assert.Equal(t, resultOf(last, Refused, NotStarted, "64 processes are in progress"), e.order(last))
 	g.letGo(MaxRuns)
 	for _, r := range results {
 		assert.Equal(t, Launched, await(t, r).Outcome)
 	}
+	assert.Zero(t, e.Running())
 	g.letGo(1)
 	assert.Equal(t, Launched, e.order(last).Outcome)
 }

@@ -134,6 +134,17 @@ func (e *Engine) triggers() *set {
 // Dropped says what was lost since New.
 func (e *Engine) Dropped() Drops { return e.counts.load() }
 
+// Progress is how much an Engine has to do, in what has a limit.
+type Progress struct {
+	Received, Told   int // messages that wait, of the socket and of Tell; MaxQueued at most of each
+	Timed, ByMessage int // firings in progress, by preset times and by messages; MaxFirings at most of each
+}
+
+// Progress says what stands now.
+func (e *Engine) Progress() Progress {
+	return Progress{Received: len(e.queue.received), Told: len(e.queue.told), Timed: int(e.timed.Load()), ByMessage: int(e.told.Load())}
+}
+
 // Run fires triggers until ctx ends, which is no error, and waits for the firings, whose ctx has ended then too. It is called
 // once. A minute that has begun before it is not run.
 func (e *Engine) Run(ctx context.Context) error {

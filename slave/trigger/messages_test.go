@@ -60,11 +60,13 @@ func TestWhatNobodyTookIsCountedAtTheEnd(t *testing.T) {
 	for range 7 {
 		assert.True(t, r.Tell("x"))
 	}
+	r.enqueue(r.queue.received, "y", false)
+	assert.Equal(t, Progress{Received: 1, Told: 7}, r.Progress())
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	require.NoError(t, r.Run(ctx))
-	assert.Equal(t, Drops{Messages: 7}, r.Dropped())
-	assert.Len(t, r.book.with("messages dropped", "dropped=7"), 1)
+	assert.Equal(t, Drops{Messages: 8}, r.Dropped())
+	assert.Len(t, r.book.with("messages dropped", "dropped=8"), 1)
 }
 
 func TestDropsAreSaidOnceInAWhileWithTheirNumber(t *testing.T) {
@@ -112,13 +114,14 @@ func TestFiringsAreBoundedAndEndWithRun(t *testing.T) {
 		assert.Equal(t, Drops{Firings: MaxFiringsEach}, r.Dropped())
 		untilSecond(time.Minute)
 		assert.Equal(t, []string{"T TIME 01T00:01"}, r.take(), "messages take nothing from preset times")
+		assert.Equal(t, Progress{Timed: 1, ByMessage: MaxFirings}, r.Progress())
 		r.hold <- true
 		synctest.Wait()
 		assert.True(t, r.Tell("64"))
 		synctest.Wait()
 		assert.Len(t, r.take(), 1, "what ended makes room")
 		require.NoError(t, end(), "the ctx of all firings ends")
-		assert.Zero(t, r.told.Load()+r.timed.Load())
+		assert.Zero(t, r.Progress())
 	})
 }
 
