@@ -18,6 +18,8 @@ type Web struct {
 	Listen    string   // host:port; "": there is no page
 	TokenFile string   // an absolute path; "": nothing can be ordered from the page
 	Names     []string // host names by which browsers may reach it, beside localhost and IP addresses
+
+	HostMetrics bool // the metrics have one for each server
 }
 
 // Exposed says whether others than this machine can reach the page.
@@ -69,6 +71,7 @@ func (r *reader) web(top *table) {
 			w.Names = append(w.Names, strings.ToLower(name))
 		}
 	}
+	w.HostMetrics = t.boolean("host_metrics", false)
 	t.unknown()
 }
 

@@ -21,9 +21,11 @@ func TestWebIsAsWritten(t *testing.T) {
 listen = "127.0.0.1:8080"
 token_file = "/etc/renraku/web-token"
 names = ["Desk.example.net", "mgr01"]
+host_metrics = true
 `))
 	require.NoError(t, err)
-	assert.Equal(t, Web{Listen: "127.0.0.1:8080", TokenFile: "/etc/renraku/web-token", Names: []string{"desk.example.net", "mgr01"}}, d.Web)
+	assert.Equal(t, Web{Listen: "127.0.0.1:8080", TokenFile: "/etc/renraku/web-token", Names: []string{"desk.example.net", "mgr01"},
+		HostMetrics: true}, d.Web)
 }
 
 func TestListenIsCompletedAndKnownToBeExposedOrNot(t *testing.T) {
@@ -56,7 +58,9 @@ var webWrongTexts = []wrongText{
 	{"web: no listen", "[web]\ntoken_file = \"/t\"\n",
 		`4: web.listen: missing: an address and a port of this machine such as "127.0.0.1:10380" is right`},
 	{"web: unknown key", "[web]\nlisten = \"127.0.0.1\"\ntoken = \"x\"\n",
-		`6: web.token: unknown key: known here are listen, names, token_file`},
+		`6: web.token: unknown key: known here are host_metrics, listen, names, token_file`},
+	{"web: host_metrics in quotes", "[web]\nlisten = \"127.0.0.1\"\nhost_metrics = \"true\"\n",
+		`6: web.host_metrics: "true" is neither true nor false: one of these, without quotes, is right`},
 	{"web: no port", "[web]\nlisten = \"127.0.0.1:\"\n",
 		`5: web.listen: "127.0.0.1:" is not an address to listen on (its port "" is not 1 to 65535): an address and a port of this machine such as "127.0.0.1:10380" is right`},
 	{"web: no host", "[web]\nlisten = \":10380\"\n",
