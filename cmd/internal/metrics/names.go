@@ -1,0 +1,75 @@
+package metrics
+
+import (
+	"runtime"
+	"runtime/debug"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// namespace begins the name of every metric that is this program's.
+const namespace = "renraku"
+
+// names are the metrics, as METRICS.md explains them.
+type names struct {
+	build, monitoring, isolated, blocked *prometheus.Desc
+	servers, running                     *prometheus.Desc
+	roundTrips, retried                  *prometheus.Desc
+	judgements, applications             *prometheus.Desc
+	drops, triggerDrops                  *prometheus.Desc
+	outcomes, runs, waiting              *prometheus.Desc
+	length, limit                        *prometheus.Desc
+	history, certificates                *prometheus.Desc
+}
+
+func name(of, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc(prometheus.BuildFQName(namespace, "", of), help, labels, nil)
+}
+
+func newNames() names {
+	return names{
+		build:      name("build_info", "Always 1; the labels say which program this is.", "version", "revision", "go_version"),
+		monitoring: name("monitoring", "1 while monitoring goes on."),
+		isolated:   name("isolated", "1 while the manager suspects itself of being cut off, and holds its judgement."),
+		blocked:    name("udp_blocked_servers", "Servers that answer on TCP alone."),
+
+		servers: name("servers", "Servers by their statuses, the manager's own too; none without monitoring.", "operating", "application"),
+		running: name("server_running", "1 where the server is RUNNING, 0 where it is STOPPED; only with host_metrics.", "host"),
+
+		roundTrips: name("poll_round_trip_seconds",
+			"From the making of an inquiry to the reading of its answer on UDP, of rounds for which one inquiry was enough."),
+		retried: name("poll_retried_total", "Rounds that were answered on UDP after more than one inquiry."),
+
+		judgements:   name("judgements_total", "Changes of a slave's operating status, and why.", "operating", "reason"),
+		applications: name("application_changes_total", "Changes of a slave's application execution status."),
+
+		drops:        name("drops_total", "Telegrams and connections that were dropped, and limits that were met, by reason.", "reason"),
+		triggerDrops: name("trigger_drops_total", "What the triggers lost for want of room, by kind.", "kind"),
+
+		outcomes: name("outcomes_total", "Records of the history since the start of the daemon, by process and outcome.", "process", "outcome"),
+		runs:     name("run_duration_seconds", "From an order to its outcome, where that is LAUNCHED or FAILED, by process.", "process"),
+		waiting:  name("orders_waiting", "Orders that wait for a place among those in progress."),
+
+		length: name("queue_length", "How much there is of what has a limit.", "queue"),
+		limit:  name("queue_limit", "The limit of it.", "queue"),
+
+		history:      name("history_records", "Records of the history."),
+		certificates: name("certificate_end_timestamp_seconds", "When a certificate of this server ends; only in sealed mode.", "certificate"),
+	}
+}
+
+// buildLabels are those of build_info. What the program does not know of itself is "unknown".
+func buildLabels() []string {
+	version, revision := "unknown", "unknown"
+	if info, ok := debug.ReadBuildInfo(); ok {
+		if info.Main.Version != "" {
+			version = info.Main.Version
+		}
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" {
+				revision = s.Value
+			}
+		}
+	}
+	return []string{version, revision, runtime.Version()}
+}

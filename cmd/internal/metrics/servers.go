@@ -1,0 +1,81 @@
+package metrics
+
+import (
+	"renraku/contactfile"
+	"renraku/slave"
+	"renraku/telegram"
+)
+
+// known is the label values that the definition of one moment gives.
+type known struct {
+	processes  []string // and undefined
+	isProcess  map[string]bool
+	statuses   []string                // NOT-STARTED, those of processes, and undefined
+	status     map[telegram.Status]int // their numbers
+	eachServer bool
+}
+
+func (c *collector) known() *known {
+	d := c.source.Definition()
+	k := &known{isProcess: map[string]bool{}, status: map[telegram.Status]int{}, eachServer: d.Web.HostMetrics}
+	k.addStatus(slave.NotStarted)
+	for i := range d.Processes {
+		p := &d.Processes[i]
+		k.isProcess[p.ID.String()] = true
+		k.processes = append(k.processes, p.ID.String())
+		for _, status := range []telegram.Status{p.Status, p.After, p.Failed} {
+			k.addStatus(status)
+		}
+	}
+	k.processes = append(k.processes, undefined)
+	k.statuses = append(k.statuses, undefined)
+	return k
+}
+
+// label is the label value of a process.
+func (k *known) label(process string) string {
+	if k.isProcess[process] {
+		return process
+	}
+	return undefined
+}
+
+// addStatus takes a status up, unless there is none.
+func (k *known) addStatus(s telegram.Status) {
+	if _, twice := k.status[s]; !twice && s != (telegram.Status{}) {
+		k.status[s] = len(k.statuses)
+		k.statuses = append(k.statuses, s.String())
+	}
+}
+
+// numberOf is that of a status among all.
+func (k *known) numberOf(s telegram.Status) int {
+	if n, ok := k.status[s]; ok {
+		return n
+	}
+	return len(k.statuses) - 1
+}
+
+// tellServers counts servers by their statuses; those that there are none of have 0. Each server has a metric of its own only where the
+// definition says so.
+func (c *collector) tellServers(to telling, k *known) {
+	running, stopped, found := make([]int, len(k.statuses)), make([]int, len(k.statuses)), false
+	for s := range c.source.Manager.Servers() {
+		found = true
+		counts, value := stopped, 0.0
+		if s.Operating == contactfile.Running {
+			counts, value = running, 1
+		}
+		counts[k.numberOf(s.Application)]++
+		if k.eachServer {
+			to.gauge(c.running, value, s.Host.String())
+		}
+	}
+	if !found { // no monitoring: nothing is known of anybody
+		return
+	}
+	for i, status := range k.statuses {
+		to.gauge(c.servers, float64(running[i]), string(contactfile.Running), status)
+		to.gauge(c.servers, float64(stopped[i]), string(contactfile.Stopped), status)
+	}
+}
