@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"slices"
 
 	"renraku/cmd/internal/control"
 	"renraku/cmd/internal/definition"
+	"renraku/cmd/internal/metrics"
 	"renraku/cmd/internal/web"
 	"renraku/slave"
 )
@@ -33,7 +35,7 @@ func (d *Daemon) openPage(o Options, station *managerStation) error {
 		return fmt.Errorf("listen for the page: %w", plainListenError(listen, err))
 	}
 	server := web.New(web.Config{Dir: o.Dir, ContactFile: ContactFile, Source: &pageSource{station, d.commands}, Definition: d.current.Load,
-		Log: d.log})
+		Metrics: d.Metrics(), Log: d.log})
 	server.SetToken(token)
 	station.page = server
 	d.page = &page{server: server, listener: listener, address: listen}
@@ -104,5 +106,5 @@ func pageLimits(d *definition.Definition) []slave.Limit {
 	if d.Web.Listen == "" {
 		return nil
 	}
-	return web.Limits()
+	return slices.Concat(web.Limits(), metrics.Limits())
 }
