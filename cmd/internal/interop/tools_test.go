@@ -26,6 +26,8 @@ var tools = map[string]string{
 	"ip":                "iproute2",
 	"node":              "nodejs",
 	"npm":               "npm",
+	"prometheus":        "prometheus",
+	"promtool":          "prometheus",
 	"python3":           "python3",
 	"qemu-arm-static":   "qemu-user-static",
 	"qemu-s390x-static": "qemu-user-static",
