@@ -1,0 +1,102 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+)
+
+type options struct {
+	out, version   string
+	archs, formats []string
+}
+
+// builder is one build, in a working directory of its own.
+type builder struct {
+	root    string // of the module
+	work    string
+	version string
+	date    time.Time
+}
+
+// build builds the packages and gives their paths.
+func build(ctx context.Context, o options) (packages []string, err error) {
+	b := &builder{}
+	if b.root, err = output(ctx, ".", "go", "list", "-m", "-f", "{{.Dir}}"); err != nil {
+		return nil, fmt.Errorf("find the module: %w", err)
+	}
+	if b.version, err = versionOf(ctx, b.root, o.version); err != nil {
+		return nil, err
+	}
+	if b.date, err = dateOf(ctx, b.root); err != nil {
+		return nil, err
+	}
+	if b.work, err = os.MkdirTemp("", "renraku-packages-"); err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(b.work)
+	if o.out, err = filepath.Abs(o.out); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(o.out, 0o755); err != nil {
+		return nil, err
+	}
+	if err := os.CopyFS(b.path("files"), os.DirFS(filepath.Join(b.root, "cmd", "renrakud", "packaging", "files"))); err != nil {
+		return nil, fmt.Errorf("copy the files: %w", err)
+	}
+	if err := b.compile(ctx, runtime.GOARCH, "own"); err != nil {
+		return nil, err
+	}
+	nfpm, err := output(ctx, b.root, "go", "tool", "-modfile="+filepath.Join(".ci", "packages.mod"), "-n", "nfpm")
+	if err != nil {
+		return nil, fmt.Errorf("build nfpm: %w", err)
+	}
+	for _, arch := range o.archs {
+		if err := b.compile(ctx, arch, "bin"); err != nil {
+			return packages, err
+		}
+		for _, format := range o.formats {
+			path, err := b.nfpm(ctx, nfpm, format, arch, o.out)
+			if err != nil {
+				return packages, err
+			}
+			packages = append(packages, path)
+		}
+	}
+	return packages, nil
+}
+
+// path is a path in the working directory.
+func (b *builder) path(parts ...string) string {
+	return filepath.Join(append([]string{b.work}, parts...)...)
+}
+
+// compile builds both binaries, static, into a directory. What differs between two machines, the path of the sources, is left out.
+func (b *builder) compile(ctx context.Context, arch, dir string) error {
+	c := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", b.path(dir)+string(filepath.Separator),
+		"./cmd/renraku", "./cmd/renrakud")
+	c.Dir, c.Env = b.root, append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+arch, "GOFLAGS=")
+	if out, err := c.CombinedOutput(); err != nil {
+		return fmt.Errorf("build for %s: %w\n%s", arch, err, out)
+	}
+	return nil
+}
+
+// output is what a command prints, without the line feed at the end.
+func output(ctx context.Context, dir, name string, args ...string) (string, error) {
+	c := exec.CommandContext(ctx, name, args...)
+	c.Dir = dir
+	var errOut bytes.Buffer
+	c.Stderr = &errOut
+	out, err := c.Output()
+	if err != nil {
+		return "", fmt.Errorf("%s: %w: %s", strings.Join(c.Args, " "), err, strings.TrimSpace(errOut.String()))
+	}
+	return strings.TrimSuffix(string(out), "\n"), nil
+}

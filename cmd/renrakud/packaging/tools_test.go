@@ -1,0 +1,128 @@
+//go:build interop
+
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+var install = flag.Bool("install", false, "install the Debian packages of tools that are missing (as root)")
+
+// tools are the commands that the tests run, with the Debian packages that have them.
+var tools = map[string]string{
+	"dpkg":            "dpkg",
+	"man":             "man-db",
+	"mount":           "mount",
+	"rpm":             "rpm",
+	"rpm2archive":     "rpm",
+	"systemd-analyze": "systemd",
+	"unshare":         "util-linux",
+}
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := provide(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(run(m))
+}
+
+func run(m *testing.M) int {
+	var err error
+	if packages, err = os.MkdirTemp("", "renraku-test-packages-"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(packages)
+	return m.Run()
+}
+
+// provide sees that every tool is there.
+func provide() error {
+	if os.Geteuid() != 0 {
+		return fmt.Errorf("these tests install a package: run them as root")
+	}
+	packages := missing()
+	if len(packages) == 0 {
+		return nil
+	}
+	command := "apt-get -o DPkg::Lock::Timeout=300 install -qy --no-install-recommends " + strings.Join(packages, " ")
+	if !*install {
+		return fmt.Errorf("tools are missing; run the tests with -install, or: %s", command)
+	}
+	for _, line := range []string{"apt-get update -q", command} {
+		c := exec.Command("sh", "-c", line)
+		c.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
+		if out, err := c.CombinedOutput(); err != nil {
+			return fmt.Errorf("%s: %w\n%s", line, err, out)
+		}
+	}
+	if packages = missing(); len(packages) > 0 {
+		return fmt.Errorf("still missing after their installation: %s", strings.Join(packages, " "))
+	}
+	return nil
+}
+
+// missing is the Debian packages of the commands that are not there.
+func missing() []string {
+	var packages []string
+	for command, name := range tools {
+		if _, err := exec.LookPath(command); err != nil && !slices.Contains(packages, name) {
+			packages = append(packages, name)
+		}
+	}
+	slices.Sort(packages)
+	return packages
+}
+
+// buildLimit is for a machine that has to build nfpm and the standard library for another architecture too.
+const buildLimit = 8 * time.Minute
+
+// built are the packages of all formats and architectures, built at the first use.
+var built = sync.OnceValues(func() ([]string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), buildLimit)
+	defer cancel()
+	return build(ctx, options{out: packages, version: version, archs: []string{"amd64", "arm64"}, formats: []string{"deb", "rpm"}})
+})
+
+const version = "1.2.3"
+
+// packages is the directory of the packages that are built.
+var packages string
+
+// packageOf is the package of a format and architecture.
+func packageOf(t *testing.T, format, arch string) string {
+	t.Helper()
+	all, err := built()
+	require.NoError(t, err)
+	if own, ok := fileNames[format].archs[arch]; ok {
+		arch = own
+	}
+	i := slices.IndexFunc(all, func(path string) bool { return strings.HasSuffix(path, arch+"."+format) })
+	require.GreaterOrEqual(t, i, 0, "%s for %s in %v", format, arch, all)
+	return all[i]
+}
+
+// ownDeb is that of this machine.
+func ownDeb(t *testing.T) string { return packageOf(t, "deb", runtime.GOARCH) }
+
+// tool runs a tool to its end and gives what it prints; it must succeed.
+func tool(t *testing.T, name string, args ...string) string {
+	t.Helper()
+	out, err := exec.Command(name, args...).CombinedOutput()
+	require.NoError(t, err, "%s %s\n%s", name, strings.Join(args, " "), out)
+	return string(out)
+}

@@ -1,0 +1,28 @@
+//go:build interop
+
+package main
+
+import (
+	"os/exec"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+)
+
+// maxExposure is 1.5 of 10, in the unit of systemd-analyze security --threshold.
+const maxExposure = "15"
+
+func TestTheManagersUnitIsConfined(t *testing.T) {
+	out, err := exec.Command("systemd-analyze", "security", "--offline=true", "--no-pager", "--threshold="+maxExposure,
+		"files/renraku-manager.service").CombinedOutput()
+	assert.NoError(t, err, "%s", out)
+	assert.Contains(t, string(out), "Overall exposure level for renraku-manager.service")
+}
+
+// assertUnits has systemd find nothing wrong with the units that are installed.
+func assertUnits(t *testing.T) {
+	t.Helper()
+	for _, unit := range []string{"renrakud.service", "renraku-manager.service"} {
+		assert.Empty(t, tool(t, "systemd-analyze", "verify", "--man=no", "/usr/lib/systemd/system/"+unit), unit)
+	}
+}
