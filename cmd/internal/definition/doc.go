@@ -1,7 +1,7 @@
 // Package definition reads and checks the definition file of renraku (file 90, server definition and control data).
 //
 // Parse goes over the whole file and gives either what it defines, complete and without contradictions, or every mistake in
-// it with file, line and key. The files, and what each owns:
+// it with file, line and key. DEFINITION.md has every key, for those who write such a file. The files, and what each owns:
 //
 //   - definition.go: what a definition holds, and the questions that are asked of it.
 //   - parse.go: the way from bytes to a Definition, table by table.

@@ -17,6 +17,9 @@ type options struct {
 	archs, formats []string
 }
 
+// packagingDir is this package's directory in the module.
+const packagingDir = "cmd/renrakud/packaging"
+
 // builder is one build, in a working directory of its own.
 type builder struct {
 	root    string // of the module
@@ -47,11 +50,14 @@ func build(ctx context.Context, o options) (packages []string, err error) {
 	if err := os.MkdirAll(o.out, 0o755); err != nil {
 		return nil, err
 	}
-	if err := os.CopyFS(b.path("files"), os.DirFS(filepath.Join(b.root, "cmd", "renrakud", "packaging", "files"))); err != nil {
+	if err := os.CopyFS(b.path("files"), os.DirFS(filepath.Join(b.root, packagingDir, "files"))); err != nil {
 		return nil, fmt.Errorf("copy the files: %w", err)
 	}
 	if err := b.compile(ctx, runtime.GOARCH, "own"); err != nil {
 		return nil, err
+	}
+	if err := b.manual(ctx); err != nil {
+		return nil, fmt.Errorf("write the manual: %w", err)
 	}
 	nfpm, err := output(ctx, b.root, "go", "tool", "-modfile="+filepath.Join(".ci", "packages.mod"), "-n", "nfpm")
 	if err != nil {

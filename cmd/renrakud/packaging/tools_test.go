@@ -23,7 +23,9 @@ var install = flag.Bool("install", false, "install the Debian packages of tools 
 // tools are the commands that the tests run, with the Debian packages that have them.
 var tools = map[string]string{
 	"dpkg":            "dpkg",
+	"col":             "bsdextrautils",
 	"man":             "man-db",
+	"mandoc":          "mandoc",
 	"mount":           "mount",
 	"rpm":             "rpm",
 	"rpm2archive":     "rpm",

@@ -19,10 +19,11 @@ func TestTheManagersUnitIsConfined(t *testing.T) {
 	assert.Contains(t, string(out), "Overall exposure level for renraku-manager.service")
 }
 
-// assertUnits has systemd find nothing wrong with the units that are installed.
+// assertUnits has systemd find nothing wrong with the units that are installed, and with what they name, pages of the manual among it.
 func assertUnits(t *testing.T) {
 	t.Helper()
+	t.Setenv("MANWIDTH", "79") // man keeps what it has formatted for 80
 	for _, unit := range []string{"renrakud.service", "renraku-manager.service"} {
-		assert.Empty(t, tool(t, "systemd-analyze", "verify", "--man=no", "/usr/lib/systemd/system/"+unit), unit)
+		assert.Empty(t, tool(t, "systemd-analyze", "verify", "--man=yes", "/usr/lib/systemd/system/"+unit), unit)
 	}
 }
