@@ -59,6 +59,7 @@ func root() *cobra.Command {
 		}
 		sub.DisableFlagsInUseLine = true // Use has them
 		named(sub)
+		complete(sub)
 	}
 	addStandard(c)
 	return c

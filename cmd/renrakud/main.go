@@ -53,7 +53,7 @@ func command() *cobra.Command {
 	c.DisableFlagsInUseLine = true
 	c.SetFlagErrorFunc(exit.FlagError)
 	c.CompletionOptions.DisableDefaultCmd = true
-	c.Flags().StringVar(&f.config, "config", "/etc/renraku/renraku.toml", "the definition `file`, the same on every server")
+	c.Flags().StringVar(&f.config, "config", daemon.DefaultDefinition, "the definition `file`, the same on every server")
 	c.Flags().StringVar(&f.host, "host", "", "this server's `name` in the definition (default: the machine's host name)")
 	c.Flags().StringVar(&f.dir, "dir", daemon.DefaultDir, "the `directory` of this daemon's files and sockets")
 	c.Flags().StringVar(&f.logFormat, "log-format", "text", "the form of the log on standard error: `text or json`")

@@ -26,7 +26,8 @@ type State struct {
 	Host       string            `json:"host"`
 	Role       string            `json:"role"`
 	Monitoring bool              `json:"monitoring"`
-	Dropped    map[string]uint64 `json:"dropped"` // telegrams and connections, by reason
+	Dropped    map[string]uint64 `json:"dropped"`    // telegrams and connections, by reason
+	Definition string            `json:"definition"` // the path of its definition file
 
 	// Of the manager alone.
 	Isolated        bool     `json:"isolated"`          // it suspects itself of being cut off, and holds its judgement

@@ -35,6 +35,9 @@ const ContactFile = "contact.dat"
 // DefaultDir is the directory of a daemon that is told no other.
 const DefaultDir = "/var/lib/renraku"
 
+// DefaultDefinition is the definition file of a daemon that is told no other.
+const DefaultDefinition = "/etc/renraku/renraku.toml"
+
 // parentMode is the mode of directories above the daemon's own that are not there yet.
 const parentMode = 0o750
 

@@ -33,7 +33,7 @@ func (m *managerStation) State() control.State {
 	}
 	return control.State{Host: m.current.Load().Manager.Host, Role: definition.ManagerRole.String(),
 		Monitoring: m.server.Monitoring(), Dropped: dropped,
-		Isolated: m.server.Isolated(), UDPBlocked: blocked, UDPBlockedCount: n}
+		Definition: pathOf(m.current.Load()), Isolated: m.server.Isolated(), UDPBlocked: blocked, UDPBlockedCount: n}
 }
 
 // Begin begins monitoring.

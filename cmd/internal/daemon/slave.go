@@ -22,7 +22,7 @@ type slaveStation struct {
 // State says which daemon it is.
 func (s *slaveStation) State() control.State {
 	return control.State{Host: s.host.String(), Role: definition.SlaveRole.String(),
-		Monitoring: s.server.Monitoring(), Dropped: s.server.Drops().All()}
+		Monitoring: s.server.Monitoring(), Dropped: s.server.Drops().All(), Definition: pathOf(s.current.Load())}
 }
 
 // Begin begins monitoring.

@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 
 	"renraku/cmd/internal/control"
 	"renraku/cmd/internal/definition"
@@ -30,6 +31,15 @@ func setStatus(text string, set func(telegram.Status) error) error {
 		return control.WrongRequest("%q is not a status: 1 to %d bytes 0x21–0x7E such as NOT-STARTED are right", text, telegram.StatusLength)
 	}
 	return set(status)
+}
+
+// pathOf is where the definition file is, for programs that run in another directory; "" where nobody can say.
+func pathOf(d *definition.Definition) string {
+	path, err := filepath.Abs(d.File)
+	if err != nil {
+		return ""
+	}
+	return path
 }
 
 // tellEngine gives the triggers a message of the operator.
