@@ -56,6 +56,9 @@ func build(ctx context.Context, o options) (packages []string, err error) {
 	if err := b.compile(ctx, runtime.GOARCH, "own"); err != nil {
 		return nil, err
 	}
+	if err := b.completion(ctx); err != nil {
+		return nil, fmt.Errorf("write the completion: %w", err)
+	}
 	if err := b.manual(ctx); err != nil {
 		return nil, fmt.Errorf("write the manual: %w", err)
 	}
@@ -90,6 +93,23 @@ func (b *builder) compile(ctx context.Context, arch, dir string) error {
 	c.Dir, c.Env = b.root, append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+arch, "GOFLAGS=")
 	if out, err := c.CombinedOutput(); err != nil {
 		return fmt.Errorf("build for %s: %w\n%s", arch, err, out)
+	}
+	return nil
+}
+
+// completion has the command of this machine write what shells need.
+func (b *builder) completion(ctx context.Context) error {
+	if err := os.Mkdir(b.path("completion"), 0o755); err != nil {
+		return err
+	}
+	for _, shell := range []string{"bash", "fish", "zsh"} {
+		text, err := output(ctx, b.work, b.path("own", "renraku"), "completion", shell)
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(b.path("completion", shell), []byte(text+"\n"), 0o644); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -51,6 +51,8 @@ func TestTheDebInstallsRunsUpgradesAndLeavesNothing(t *testing.T) {
 	assert.Equal(t, first, m.daemon(), "it runs already")
 	assertModes(t)
 
+	assertCompletion(t)
+
 	m.replace(definitionFile, `"app01"`, `"app02"`)
 	m.does("reload")
 	m.awaitStatus("app02", "STOPPED")

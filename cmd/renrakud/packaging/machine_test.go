@@ -29,8 +29,9 @@ const (
 	initScript     = "/etc/init.d/renrakud"
 	pidFile        = "/run/renrakud.pid"
 
-	patience = 30 * time.Second
-	lockWait = 2 * time.Minute // for another installation on this machine
+	patience        = 30 * time.Second
+	patienceSeconds = "30"
+	lockWait        = 2 * time.Minute // for another installation on this machine
 )
 
 // machine is this machine with the package on it, as long as the test runs.
@@ -194,7 +195,7 @@ func leftovers(t *testing.T) (found []string) {
 	t.Helper()
 	for _, top := range []string{"/etc", "/run", "/usr", "/var"} {
 		require.NoError(t, filepath.WalkDir(top, func(path string, d fs.DirEntry, err error) error {
-			if strings.Contains(d.Name(), "renraku") && !strings.HasPrefix(path, "/var/tmp/") {
+			if strings.Contains(d.Name(), "renraku") && !strings.HasPrefix(path, "/var/tmp/") && !strings.HasPrefix(path, "/var/cache/") {
 				found = append(found, path)
 			}
 			return nil // what cannot be read is not ours

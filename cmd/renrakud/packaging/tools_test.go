@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -20,17 +21,22 @@ import (
 
 var install = flag.Bool("install", false, "install the Debian packages of tools that are missing (as root)")
 
-// tools are the commands that the tests run, with the Debian packages that have them.
+// tools are the commands and files that the tests need, with the Debian packages that have them.
 var tools = map[string]string{
 	"dpkg":            "dpkg",
 	"col":             "bsdextrautils",
 	"man":             "man-db",
 	"mandoc":          "mandoc",
+	"fish":            "fish",
 	"mount":           "mount",
 	"rpm":             "rpm",
 	"rpm2archive":     "rpm",
+	"script":          "bsdutils",
 	"systemd-analyze": "systemd",
 	"unshare":         "util-linux",
+	"zsh":             "zsh",
+
+	"/usr/share/bash-completion/bash_completion": "bash-completion",
 }
 
 func TestMain(m *testing.M) {
@@ -82,7 +88,11 @@ func provide() error {
 func missing() []string {
 	var packages []string
 	for command, name := range tools {
-		if _, err := exec.LookPath(command); err != nil && !slices.Contains(packages, name) {
+		_, err := exec.LookPath(command)
+		if filepath.IsAbs(command) {
+			_, err = os.Stat(command)
+		}
+		if err != nil && !slices.Contains(packages, name) {
 			packages = append(packages, name)
 		}
 	}
