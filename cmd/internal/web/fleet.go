@@ -110,7 +110,7 @@ func (d *delta) json() []byte {
 // json is a snapshot of everything.
 func (f *fleet) json() []byte {
 	n := len(f.records.known)
-	s := snapshot{Hosts: make([]string, n), Words: []string{}, Status: make([]int, n), Since: make([]int64, n), Results: []result{},
+	s := snapshot{Hosts: make([]string, n), Words: []string{}, Status: make([]int, n), Since: make([]int64, n), Results: results{},
 		State: f.state, Processes: f.processes, Now: time.Now().UnixMilli()}
 	running := make([]byte, n)
 	words := map[string]int{}

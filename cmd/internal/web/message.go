@@ -2,6 +2,7 @@ package web
 
 import (
 	"encoding/json"
+	"strconv"
 
 	"renraku/cmd/internal/definition"
 	"renraku/contactfile"
@@ -16,7 +17,7 @@ type snapshot struct {
 	Words     []string      `json:"words"`   // the application statuses that there are
 	Status    []int         `json:"status"`  // the place in Words for each
 	Since     []int64       `json:"since"`   // for each
-	Results   []result      `json:"results"`
+	Results   results       `json:"results"`
 	State     state         `json:"state"`
 	Processes []processText `json:"processes"`
 	Now       int64         `json:"now"` // milliseconds, for the age of everything
@@ -24,8 +25,8 @@ type snapshot struct {
 
 // delta is what has changed; what has not is left out.
 type delta struct {
-	Changes   []change       `json:"changes,omitempty"`
-	Results   []result       `json:"results,omitempty"`
+	Changes   changes        `json:"changes,omitempty"`
+	Results   results        `json:"results,omitempty"`
 	State     *state         `json:"state,omitempty"`
 	Processes *[]processText `json:"processes,omitempty"`
 	Now       int64          `json:"now"`
@@ -39,9 +40,18 @@ type change struct {
 	since       int64
 }
 
-// MarshalJSON is json.Marshaler's: there may be very many.
-func (c change) MarshalJSON() ([]byte, error) {
-	return json.Marshal([4]any{c.place, c.running, c.application, c.since})
+type changes []change
+
+// MarshalJSON is json.Marshaler's, for all at once: there may be very many. Each is [place, running, application, since].
+func (all changes) MarshalJSON() ([]byte, error) {
+	texts, b := texts{}, []byte{'['}
+	for i, c := range all {
+		b = begin(b, i, c.place)
+		b = strconv.AppendBool(b, c.running)
+		b = append(append(append(b, ','), texts.of(c.application)...), ',')
+		b = append(strconv.AppendInt(b, c.since, 10), ']')
+	}
+	return append(b, ']'), nil
 }
 
 // result is the last record of a server in the history.
@@ -51,9 +61,38 @@ type result struct {
 	time             int64
 }
 
-// MarshalJSON is json.Marshaler's.
-func (r result) MarshalJSON() ([]byte, error) {
-	return json.Marshal([4]any{r.place, r.process, r.outcome, r.time})
+type results []result
+
+// MarshalJSON is json.Marshaler's, as of changes. Each is [place, process, outcome, time].
+func (all results) MarshalJSON() ([]byte, error) {
+	texts, b := texts{}, []byte{'['}
+	for i, r := range all {
+		b = begin(b, i, r.place)
+		b = append(append(b, texts.of(r.process)...), ',')
+		b = append(append(b, texts.of(r.outcome)...), ',')
+		b = append(strconv.AppendInt(b, r.time, 10), ']')
+	}
+	return append(b, ']'), nil
+}
+
+// begin begins item i of a list with the place.
+func begin(b []byte, i, place int) []byte {
+	if i > 0 {
+		b = append(b, ',')
+	}
+	return append(strconv.AppendInt(append(b, '['), int64(place), 10), ',')
+}
+
+// texts are texts in JSON; there are few of them, each very often.
+type texts map[string][]byte
+
+func (t texts) of(s string) []byte {
+	b, known := t[s]
+	if !known {
+		b, _ = json.Marshal(s) // it always encodes
+		t[s] = b
+	}
+	return b
 }
 
 // state is what the daemon knows more than the files.

@@ -23,8 +23,8 @@ const aSecond = time.Second
 
 const token = "0123456789abcdef0123456789abcdef"
 
-// control is the control data of the fleets: who falls silent is found within 1.2 s.
-const control = "interval = \"500ms\"\ntimeout = \"200ms\"\nretries = 2"
+// controlData is the control data of the fleets: who falls silent is found within 1.2 s.
+const controlData = "interval = \"500ms\"\ntimeout = \"200ms\"\nretries = 2"
 
 // fleet is a manager with a page and two slaves.
 type fleet struct {
@@ -36,7 +36,7 @@ type fleet struct {
 // newFleet starts all of them, with orders from the page or without.
 func newFleet(t *testing.T, orders bool) *fleet {
 	t.Helper()
-	f := &fleet{Fleet: cmdtest.NewFleet(t, control)}
+	f := &fleet{Fleet: cmdtest.NewFleet(t, controlData)}
 	address := fmt.Sprintf("127.0.0.1:%d", cmdtest.Ports(t, 1)[0])
 	table := fmt.Sprintf("\n[web]\nlisten = %q\n", address)
 	if orders {

@@ -60,11 +60,14 @@ document.addEventListener("keydown", (e) => {
   }
 });
 
+let first = true;
 speak();
 follow({
   snapshot(s) {
     fleet.take(s);
     all();
+    if (first) requestAnimationFrame(() => setTimeout(() => performance.mark("shown"))); // after the frame that shows it
+    first = false;
   },
   delta(d) {
     const changes = fleet.change(d);

@@ -7,6 +7,12 @@ const tile = { width: 116, height: 30, gap: 4 }; // with names, where they all f
 const largest = 24, smallest = 5; // pixels from cell to cell without names
 const share = 0.4; // of the window's height, at most
 
+// readableOn is the colour of letters on another, #rrggbb: black or white, whichever has the larger contrast.
+function readableOn(colour) {
+  const [r, g, b] = [1, 3, 5].map((at) => (parseInt(colour.slice(at, at + 2), 16) / 255) ** 2.2);
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.18 ? "#0b1117" : "#ffffff";
+}
+
 export class FleetMap {
   constructor(fleet, open) {
     this.fleet = fleet;
@@ -48,8 +54,8 @@ export class FleetMap {
   colours() {
     const style = getComputedStyle(document.documentElement);
     const of = (name) => style.getPropertyValue(name).trim();
-    this.colour = { back: of("--panel"), mark: of("--text"), faint: of("--faint"), on: of("--on-cell"),
-      kinds: kinds.map((k) => of("--" + k)) };
+    this.colour = { back: of("--panel"), mark: of("--text"), kinds: kinds.map((k) => of("--" + k)) };
+    this.colour.on = this.colour.kinds.map(readableOn);
   }
 
   draw() {
@@ -106,14 +112,14 @@ export class FleetMap {
 
   // dot is the cross of a cell that is too small for one.
   dot(x, y, l) {
-    this.pen.fillStyle = this.colour.on;
+    this.pen.fillStyle = this.colour.on[0];
     this.pen.fillRect(x + Math.floor(l.dx / 2) - 1, y + Math.floor(l.dy / 2) - 1, 2, 2);
   }
 
   // cross marks a STOPPED server for those who do not see the colour.
   cross(x, y, l) {
     const pen = this.pen, size = l.names ? 9 : l.w - 4, left = l.names ? x + l.w - size - 10 : x + 2, top = y + (l.h - size) / 2;
-    pen.strokeStyle = this.colour.on;
+    pen.strokeStyle = this.colour.on[0];
     pen.lineWidth = l.w >= 12 ? 2 : 1;
     pen.beginPath();
     pen.moveTo(left, top);
@@ -127,7 +133,7 @@ export class FleetMap {
     const pen = this.pen, room = l.w - (this.fleet.running[i] ? 16 : 34);
     let text = this.fleet.hosts[i];
     while (text.length > 1 && pen.measureText(text).width > room) text = text.slice(0, -2) + "…";
-    pen.fillStyle = this.colour.on;
+    pen.fillStyle = this.colour.on[this.fleet.kind[i]];
     pen.fillText(text, x + 8, y + l.h / 2 + 1);
   }
 
