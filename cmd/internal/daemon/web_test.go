@@ -14,11 +14,13 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"renraku/cmd/internal/cmdtest"
+	"renraku/cmd/internal/control"
 	"renraku/cmd/internal/definition"
 	"renraku/cmd/internal/web"
 	"renraku/slave"
@@ -212,4 +214,26 @@ func TestOrdersInProgressAreThoseWithoutAResult(t *testing.T) {
 	end()
 	_, n = o.inProgress()
 	assert.Equal(t, 20, n)
+}
+
+func TestTenThousandNamesAreFoundAmongTenThousandHostsInAMoment(t *testing.T) {
+	all := make([]string, 10_000)
+	for i := range all {
+		all[i] = fmt.Sprintf("app%05d", i+1)
+	}
+	began := time.Now()
+	hosts, err := hostsOf(all, control.Order{Hosts: all})
+	require.NoError(t, err)
+	assert.Len(t, hosts, len(all))
+	assert.Less(t, time.Since(began), time.Second)
+
+	hosts, err = hostsOf(all, control.Order{Hosts: []string{"app00007", "app0000[2-3]", "app00003"}})
+	require.NoError(t, err)
+	var names []string
+	for _, h := range hosts {
+		names = append(names, h.String())
+	}
+	assert.Equal(t, []string{"app00002", "app00003", "app00007"}, names)
+	_, err = hostsOf(all, control.Order{Hosts: []string{"app00007", "app99999"}})
+	assert.EqualError(t, err, `no host matches "app99999"`)
 }
