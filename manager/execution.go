@@ -99,7 +99,8 @@ func (e *ExecutionControl) place(p telegram.ProcessID, left int, said bool) bool
 	default:
 	}
 	if !said {
-		e.log.Warn("orders wait: as many as there may be are in progress", "process", p.String(), "waiting", left, "limit", MaxOrders)
+		e.log.Warn("orders wait: as many as there may be are in progress", "host", e.host.String(), "process", p.String(),
+			"waiting", left, "limit", MaxOrders)
 	}
 	e.places <- struct{}{}
 	return true

@@ -252,11 +252,11 @@ func (s *StatusControl) sayBlocked(m *monitor) {
 	if !s.fallback.blocked[m] {
 		s.fallback.blocked[m] = true
 		name := m.host.String()
-		why := "UDP is blocked"
+		why := "it answers on TCP alone"
 		if s.sealing != nil { // its certificate is right, but what it sends on UDP may be dropped for its MAC
-			why += ", or its keys are not those of the manager"
+			why += ": UDP is blocked, or its keys are not those of the manager"
 		}
-		s.log.Warn(name+" is RUNNING, but "+why+": it answers on TCP alone", "host", name, "inquiries", m.attempts)
+		s.log.Warn(name+" is RUNNING, but UDP is blocked", "host", name, "inquiries", m.attempts, "reason", why)
 	}
 }
 

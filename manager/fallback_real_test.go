@@ -21,7 +21,7 @@ import (
 // sealedData is the control data of these tests: a handshake has half a second also on a machine that is busy.
 var sealedData = Slave{Interval: 300 * time.Millisecond, Timeout: time.Second, Retries: 1}
 
-const blockedInSealedMode = "app01 is RUNNING, but UDP is blocked, or its keys are not those of the manager: it answers on TCP alone"
+const blockedInSealedMode = "it answers on TCP alone: UDP is blocked, or its keys are not those of the manager"
 
 // realSealedSlave is app01 with these credentials behind a proxy.
 func realSealedSlave(t *testing.T, security *credentials.Security) (*slave.Server, *slavetest.Proxy) {

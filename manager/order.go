@@ -100,7 +100,7 @@ func (c *courier) awaitResponse(conn net.Conn, s *sentOrder) (slave.Result, erro
 		r, err := c.responses.take(&x, s)
 		if err == nil {
 			if err := sendReceipt(conn, &x); err != nil {
-				c.log.Warn("receipt not sent", "response", x.String(), "error", err)
+				c.log.Warn("receipt not sent", "host", x.Host.String(), "process", x.Process.String(), "response", x.String(), "error", err)
 			}
 		}
 		if s.isDone() {

@@ -61,7 +61,7 @@ func (s *StatusControl) Serve(ctx context.Context) error {
 // takeBacklog takes what has come until now, and says how many datagrams were looked at.
 func (s *StatusControl) takeBacklog(ctx context.Context, in *datagram.Batch) (taken int, err error) {
 	for range maxBacklog {
-		if err := slave.Receive(ctx, s.packets, in, past, s.log); err != nil {
+		if err := slave.Receive(ctx, s.packets, in, past, s.ownLog); err != nil {
 			return taken, err
 		}
 		taken += s.take(in)
@@ -85,7 +85,7 @@ var past = time.Unix(1, 0)
 // await waits for the next answers, until the next inquiry is due (zero: none is), and says how many datagrams
 // were looked at.
 func (s *StatusControl) await(ctx context.Context, in *datagram.Batch, next time.Time) (taken int, err error) {
-	if err := slave.Receive(ctx, s.packets, in, next, s.log); err != nil {
+	if err := slave.Receive(ctx, s.packets, in, next, s.ownLog); err != nil {
 		return 0, err
 	}
 	return s.take(in), nil
@@ -94,7 +94,7 @@ func (s *StatusControl) await(ctx context.Context, in *datagram.Batch, next time
 func (s *StatusControl) unsent(inquiry []byte, to netip.AddrPort, err error) {
 	q, _ := telegram.DecodeStatusInquiry(inquiry[:min(len(inquiry), telegram.StatusInquiryLength)]) // without a trailer
 	s.drops.Count(slave.DropSend)
-	s.log.Debug("inquiry not sent", "inquiry", q.String(), "to", to.String(), "error", err)
+	s.log.Debug("inquiry not sent", "host", q.Host.String(), "inquiry", q.String(), "peer", to.String(), "error", err)
 }
 
 // take takes the datagrams of a batch: answers (20) and unasked responses. It says how many were looked at: what comes from elsewhere

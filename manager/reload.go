@@ -72,7 +72,7 @@ func (s *StatusControl) SetSlaves(slaves []Slave) error {
 	if err := s.takeOver(t); err != nil {
 		return fmt.Errorf("take over the slaves of the definition: %w", err)
 	}
-	s.log.Info("slaves of the definition taken over", "slaves", len(t.slaves), "new", len(t.fresh), "gone", len(t.gone))
+	s.log.Info("slaves of the definition taken over", "host", s.own.Host().String(), "slaves", len(t.slaves), "new", len(t.fresh), "gone", len(t.gone))
 	return nil
 }
 
@@ -114,7 +114,7 @@ func (s *StatusControl) readAhead(t *takeover) {
 	s.mu.Unlock()
 	var err error
 	if t.stood, err = s.file.Records(); err != nil { // what is known of each slave takes the place of what is damaged
-		s.log.Warn("contact file is made anew from what is known", "error", err)
+		s.log.Warn("contact file is made anew from what is known", "host", s.own.Host().String(), "error", err)
 	}
 }
 

@@ -72,7 +72,7 @@ func NewServer(cfg Config, file *contactfile.File, packets slave.PacketConn, lis
 	s.status = NewStatusControl(own, cfg.Slaves, file, packets, cfg.Log, &s.drops)
 	s.status.Tell(cfg.Tell)
 	if cfg.Security != nil {
-		s.start = cfg.Records.NextStart(time.Now(), cfg.Log)
+		s.start = cfg.Records.NextStart(time.Now(), s.status.ownLog)
 		s.status.Seal(cfg.Host, cfg.Security.Current().Masters, s.start.Number)
 	}
 	dialTo := (&net.Dialer{LocalAddr: slave.LocalAddr(listener.Addr()), Control: portAtConnect}).DialContext
@@ -108,7 +108,7 @@ func (s *Server) takeUpOrders(file *contactfile.File) {
 		j = &journal{}
 	}
 	if damaged > 0 {
-		s.cfg.Log.Warn("damaged lines of the journal of orders left out", "file", ordersFile, "lines", damaged)
+		s.cfg.Log.Warn("damaged lines of the journal of orders left out", "host", s.cfg.Host.String(), "file", ordersFile, "lines", damaged)
 	}
 	defined := &definitions{}
 	defined.all.Store(&s.cfg.Processes)
@@ -182,7 +182,7 @@ func (s *Server) keepFile(ctx context.Context) error {
 }
 
 func (s *Server) reportDrops(ctx context.Context) error {
-	s.drops.Report(ctx, s.cfg.Log)
+	s.drops.Report(ctx, s.status.ownLog)
 	return nil
 }
 
@@ -197,16 +197,17 @@ func (s *Server) shutDown() error {
 }
 
 func (s *Server) serveResponses(ctx context.Context) error {
+	log := s.status.ownLog
 	var accept slave.Accept
 	if s.cfg.Security != nil {
 		accept = s.cfg.Security.Server
 	}
-	return slave.AcceptConnections(ctx, s.listener, s.cfg.Log, maxSlaveConnections, func(from netip.Addr) slave.Drop {
+	return slave.AcceptConnections(ctx, s.listener, log, maxSlaveConnections, func(from netip.Addr) slave.Drop {
 		if !s.status.knows(from) {
 			return slave.DropAddress
 		}
 		return slave.NoDrop
-	}, &s.drops, slave.ServeSealed(accept, &s.drops, s.cfg.Log, s.responses.serveConnection))
+	}, &s.drops, slave.ServeSealed(accept, &s.drops, log, s.responses.serveConnection))
 }
 
 // Begin begins monitoring again on the operator's command.

@@ -20,6 +20,7 @@ type StatusControl struct {
 	file    *contactfile.File
 	packets slave.PacketConn
 	log     *slog.Logger
+	ownLog  *slog.Logger // of what knows no host: its lines are about the manager itself
 	drops   *slave.Drops
 	sealing *sealing      // nil in plain mode
 	served  chan struct{} // closed when Serve has ended: nobody inquires any more
@@ -55,7 +56,7 @@ type StatusControl struct {
 func NewStatusControl(own *slave.OwnRecord, slaves []Slave, file *contactfile.File, packets slave.PacketConn,
 	log *slog.Logger, drops *slave.Drops) *StatusControl {
 	s := &StatusControl{
-		own: own, file: file, packets: packets, log: log, drops: drops,
+		own: own, file: file, packets: packets, log: log, ownLog: log.With("host", own.Host().String()), drops: drops,
 		served:  make(chan struct{}),
 		written: newSayOnce(log, "contact file not written", "contact file written again"),
 		renamed: make(chan struct{}, 1),
@@ -95,7 +96,7 @@ func (s *StatusControl) Begin() error {
 		if records, err := s.file.Records(); err == nil && len(records) == len(s.monitors)+1 && s.file.InPlace() {
 			return nil
 		}
-		s.log.Warn("contact file created again: it was not as it should be")
+		s.log.Warn("contact file created again", "host", s.own.Host().String(), "reason", "it was not as it should be")
 		return s.create(now)
 	}
 	s.isolation.reset()
@@ -107,7 +108,7 @@ func (s *StatusControl) Begin() error {
 	s.schedule = newSchedule(now, s.monitors)
 	s.addresses.Load().refill()
 	s.monitoring = true
-	s.log.Info("monitoring begins", "slaves", len(s.monitors))
+	s.log.Info("monitoring begins", "host", s.own.Host().String(), "slaves", len(s.monitors))
 	s.rouse()
 	return nil
 }
@@ -119,7 +120,7 @@ func (s *StatusControl) keepFile() error {
 	if !s.monitoring || s.file.InPlace() {
 		return nil
 	}
-	s.log.Warn("contact file created again: somebody has removed or replaced it")
+	s.log.Warn("contact file created again", "host", s.own.Host().String(), "reason", "somebody has removed or replaced it")
 	return s.create(time.Now())
 }
 

@@ -89,7 +89,7 @@ func (s *StatusControl) holds(now time.Time, m *monitor) bool {
 	held, begins := s.isolation.holdsFor(now, m)
 	if begins {
 		silent, all := s.isolation.count(now)
-		s.sayIsolation(slog.LevelWarn, EventIsolated, "silent", silent, "of", all, "hold", s.isolation.hold.String(),
+		s.sayIsolation(slog.LevelWarn, EventIsolated, "silent", silent, "slaves", all, "hold", s.isolation.hold.String(),
 			"reason", "more than half of the slaves fell silent together: judgement is held, and triggers order nothing")
 	}
 	return held

@@ -124,7 +124,7 @@ func (e *endpoint) unsent(b []byte, to netip.AddrPort, err error) {
 
 func (e *endpoint) sayUnsent(response string, to netip.AddrPort, err error) {
 	e.drops.Count(DropSend)
-	e.log.Debug("response not sent", "response", response, "to", to.String(), "error", err)
+	e.log.Debug("response not sent", "response", response, "peer", to.String(), "error", err)
 }
 
 // NewBatch is a batch for telegrams, sealed or not; what is longer than any comes cut to one byte more than the longest.

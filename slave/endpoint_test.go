@@ -205,5 +205,5 @@ func TestAnAnswerThatIsNotSentIsCounted(t *testing.T) {
 	e.add(out, &telegram.StatusResponse{}, nil, to)
 	e.send(out)
 	assert.Equal(t, map[string]uint64{"not sent": 2}, drops.All())
-	assert.Len(t, book.with("response not sent", "to=192.0.2.9:4000"), 2)
+	assert.Len(t, book.with("response not sent", "peer=192.0.2.9:4000"), 2)
 }

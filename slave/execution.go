@@ -285,7 +285,7 @@ func (e *ExecutionControl) ShutDown() {
 	defer cancel()
 	if left := e.Close(ctx); len(left) > 0 {
 		e.log.Info("processes go on without the daemon; the next one takes up their results",
-			"host", e.host.String(), "processes", strings.Join(left, " "))
+			"host", e.host.String(), "process_ids", strings.Join(left, " "))
 	}
 }
 

@@ -79,7 +79,8 @@ func (o *outbox) load() error {
 	first, ok := parseTaken(b)
 	if !ok || first > o.next {
 		if o.next > 0 {
-			o.log.Warn("receipts of the manager do not fit the history; what stands in it is not delivered again", "records", o.next)
+			o.log.Warn("receipts of the manager do not fit the history; what stands in it is not delivered again",
+				"host", o.host.String(), "records", o.next)
 		}
 		return o.reset()
 	}

@@ -234,7 +234,7 @@ func TestShutDownLetsRunsGoOn(t *testing.T) {
 	begun := time.Now()
 	e.ShutDown()
 	assert.Less(t, time.Since(begun), shutdownWait, "nobody waits for a process that is up")
-	assert.Len(t, e.log.with("level=INFO", "processes go on without the daemon; the next one takes up their results", "processes=P"), 1)
+	assert.Len(t, e.log.with("level=INFO", "processes go on without the daemon; the next one takes up their results", "process_ids=P"), 1)
 	e = e.again(p)
 	assert.Equal(t, Already, e.order("P").Outcome)
 	g.letGo(1)

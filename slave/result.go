@@ -26,7 +26,7 @@ func (e *ExecutionControl) follow(x *execution) {
 	reason := "" // of a run that was never started or is unknown
 	trouble := func(text string) {
 		reason = text
-		e.log.Error(text, "host", e.host.String(), "process", x.Process.String())
+		e.log.Error(fmt.Sprintf("%v@%v in trouble", x.Process, e.host), "host", e.host.String(), "process", x.Process.String(), "reason", text)
 	}
 	for {
 		state, err := x.Await(e.ctx, !x.launched, trouble)

@@ -58,7 +58,7 @@ func openSealing(keys []seal.SlaveKeys, start uint64, records *Records, log *slo
 		return nil, err
 	}
 	if damaged {
-		log.Warn("last inquiry taken is not known: what is remembered of it is damaged", "file", heardFile)
+		log.Warn("last inquiry taken is not known", "reason", "what is remembered of it is damaged", "file", heardFile)
 	}
 	return newSealing(keys, start, last, log), nil
 }
@@ -132,8 +132,8 @@ func (g *sealing) nextUnasked() seal.Trailer {
 func (g *sealing) sayOlder(t *seal.Trailer) {
 	if now := time.Now(); t.Epoch < g.heard.term && (g.older.IsZero() || now.Sub(g.older) >= dropReport) {
 		g.older = now
-		g.log.Warn("inquiry of an earlier start of the manager dropped: replayed, or the manager has lost its files",
-			"term", t.Epoch, "last term", g.heard.term)
+		g.log.Warn("inquiry of an earlier start of the manager dropped", "reason", "replayed, or the manager has lost its files",
+			"term", t.Epoch, "last_term", g.heard.term)
 	}
 }
 

@@ -144,7 +144,7 @@ func TestRecordingsOfSeveralStartsOfTheManagerFillNoLog(t *testing.T) {
 		replay()
 		time.Sleep(dropReport - time.Nanosecond)
 		replay()
-		assert.Len(t, r.log.with("inquiry of an earlier start of the manager dropped", "term=7", `"last term"=9`), 1)
+		assert.Len(t, r.log.with("inquiry of an earlier start of the manager dropped", "term=7", "last_term=9"), 1)
 		time.Sleep(time.Nanosecond)
 		replay()
 		assert.Len(t, r.log.with("inquiry of an earlier start of the manager dropped"), 2, "and again after a while")

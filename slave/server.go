@@ -52,6 +52,7 @@ type Server struct {
 
 // NewServer is a slave on its own contact file, records and sockets. File and records stay the caller's; Run closes the sockets.
 func NewServer(cfg Config, file *contactfile.File, packets PacketConn, listener net.Listener) (*Server, error) {
+	own := cfg.Log.With("host", cfg.Host.String())
 	s := &Server{cfg: cfg, own: NewOwnRecord(cfg.Host, file, 0), resolve: make(chan struct{}, 1), stopped: make(chan struct{}, 1)}
 	s.own.Remember(cfg.Records.Memory)
 	s.own.Tell(cfg.Tell)
@@ -63,14 +64,14 @@ func NewServer(cfg Config, file *contactfile.File, packets PacketConn, listener 
 		return nil, err
 	}
 	s.execution.outbox = s.outbox
-	s.delivery = newDelivery(s.outbox, cfg.Manager, listener.Addr(), cfg.Log)
+	s.delivery = newDelivery(s.outbox, cfg.Manager, listener.Addr(), own)
 	s.delivery.security = cfg.Security
 	inquiries := Rate{PerSecond: MaxInquiries, AtOnce: MaxInquiries}.Allowance()
-	s.endpoint = endpoint{responder: s, packets: packets, listener: listener, perPeer: MaxPeerConnections, log: cfg.Log, drops: &s.drops,
+	s.endpoint = endpoint{responder: s, packets: packets, listener: listener, perPeer: MaxPeerConnections, log: own, drops: &s.drops,
 		allowance: &inquiries}
 	if cfg.Security != nil {
-		s.start = cfg.Records.NextStart(time.Now(), cfg.Log)
-		if s.sealing, err = openSealing(cfg.Security.Current().SlaveKeys, s.start.Number, cfg.Records, cfg.Log); err != nil {
+		s.start = cfg.Records.NextStart(time.Now(), own)
+		if s.sealing, err = openSealing(cfg.Security.Current().SlaveKeys, s.start.Number, cfg.Records, own); err != nil {
 			return nil, errors.Join(err, s.outbox.close())
 		}
 		s.endpoint.sealer, s.endpoint.accept = s.sealing, cfg.Security.Server
@@ -128,7 +129,7 @@ func KeepFile(ctx context.Context, look func()) error {
 func (s *Server) keepFile(ctx context.Context) error { return KeepFile(ctx, s.status.keepFile) }
 
 func (s *Server) reportDrops(ctx context.Context) error {
-	s.drops.Report(ctx, s.cfg.Log)
+	s.drops.Report(ctx, s.endpoint.log)
 	return nil
 }
 
@@ -155,7 +156,7 @@ func (s *Server) Begin() error {
 	if err := s.status.Begin(); err != nil {
 		return err
 	}
-	s.cfg.Log.Info("monitoring begins: the operator's command", "host", s.cfg.Host.String())
+	s.cfg.Log.Info("monitoring begins", "host", s.cfg.Host.String(), "reason", "the operator's command")
 	s.announce()
 	return nil
 }
@@ -163,7 +164,7 @@ func (s *Server) Begin() error {
 // End ends monitoring on the operator's command (34–36), and tells the manager.
 func (s *Server) End() error {
 	err := s.status.End("monitoring ended by the operator")
-	s.cfg.Log.Info("monitoring ends: the operator's command", "host", s.cfg.Host.String())
+	s.cfg.Log.Info("monitoring ends", "host", s.cfg.Host.String(), "reason", "the operator's command")
 	s.announce()
 	return err
 }
@@ -256,7 +257,8 @@ func (s *Server) execute(ctx context.Context, q telegram.ExecutionOrder) (*respo
 			s.outbox.taken(index)
 			return
 		}
-		s.cfg.Log.Warn("response not taken by the manager; it is delivered again", "response", answer.String(), "reason", why)
+		s.cfg.Log.Warn("response not taken by the manager; it is delivered again", "host", s.cfg.Host.String(),
+			"process", q.Process.String(), "response", answer.String(), "reason", why)
 		s.outbox.release(index)
 	}}, NoDrop
 }
@@ -269,7 +271,7 @@ func (s *Server) keepManagerResolved(ctx context.Context) error {
 		if err := s.cfg.Manager.Resolve(ctx); err != nil {
 			wait = resolveFailed
 			if ctx.Err() == nil {
-				s.cfg.Log.Warn("address of the manager not resolved", "error", err)
+				s.cfg.Log.Warn("address of the manager not resolved", "host", s.cfg.Host.String(), "error", err)
 			}
 		} else if !announced {
 			announced = true

@@ -227,7 +227,7 @@ func TestTheEndWaitsForProcessesNoLongerThanItMay(t *testing.T) {
 		cancel()
 		require.NoError(t, <-ended)
 		assert.Equal(t, shutdownWait, time.Since(begun))
-		assert.Len(t, book.with("processes go on without the daemon", "host=app01", "processes=BATCH"), 1)
+		assert.Len(t, book.with("processes go on without the daemon", "host=app01", "process_ids=BATCH"), 1)
 	})
 }
 

@@ -47,7 +47,7 @@ func (r *Records) NextStart(now time.Time, log *slog.Logger) *Start {
 	}
 	s.Number = max(last+1, uint64(max(now.Unix(), 0)))
 	if err := s.write(); err != nil {
-		log.Error("number of this start not on disk; it is tried again", "number", s.Number, "error", err)
+		log.Error("number of this start not on disk; it is tried again", "start", s.Number, "error", err)
 	}
 	return s
 }
@@ -56,7 +56,7 @@ func (r *Records) NextStart(now time.Time, log *slog.Logger) *Start {
 func (s *Start) Keep(ctx context.Context) error {
 	for !s.onDisk && pause(ctx, startAgain) {
 		if s.write() == nil {
-			s.log.Info("number of this start on disk", "number", s.Number)
+			s.log.Info("number of this start on disk", "start", s.Number)
 		}
 	}
 	return nil

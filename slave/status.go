@@ -48,7 +48,7 @@ func (s *StatusControl) Begin() error {
 		if _, err := s.own.ReadApplication(); err == nil && s.file.InPlace() {
 			return nil
 		}
-		s.log.Warn("contact file created again: it was not as it should be", "host", s.host.String())
+		s.log.Warn("contact file created again", "host", s.host.String(), "reason", "it was not as it should be")
 	}
 	return s.begin()
 }
@@ -60,7 +60,7 @@ func (s *StatusControl) keepFile() {
 	if s.phase != monitoring || !s.own.Monitored() || s.file.InPlace() {
 		return
 	}
-	s.log.Warn("contact file created again: somebody has removed or replaced it", "host", s.host.String())
+	s.log.Warn("contact file created again", "host", s.host.String(), "reason", "somebody has removed or replaced it")
 	s.sayBroken(s.begin())
 }
 
@@ -108,12 +108,12 @@ func (s *StatusControl) step(q telegram.StatusInquiry) (telegram.StatusResponse,
 			return telegram.StatusResponse{}, DropNotMonitored
 		case telegram.Start:
 			s.phase = monitoring
-			s.log.Info("monitoring begins: START from the manager", "host", s.host.String())
+			s.log.Info("monitoring begins", "host", s.host.String(), "reason", "START from the manager")
 		}
 	}
 	if q.Control == telegram.End {
 		if s.phase == monitoring {
-			s.log.Info("monitoring ends: END from the manager", "host", s.host.String())
+			s.log.Info("monitoring ends", "host", s.host.String(), "reason", "END from the manager")
 		}
 		if err := s.end(endedByManager, "monitoring ended by the manager"); err != nil {
 			s.sayBroken(err)

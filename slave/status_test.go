@@ -273,7 +273,7 @@ func TestTheTextOfAnAnswerSaysWhoEndedMonitoring(t *testing.T) {
 	assert.Equal(t, "monitoring ended by the manager", text(telegram.End))
 	f.do("stop")
 	assert.Equal(t, "monitoring ended by the operator", text(telegram.Check))
-	assert.Len(t, f.log.with("monitoring ends: END from the manager"), 1)
+	assert.Len(t, f.log.with("monitoring ends", "END from the manager"), 1)
 }
 
 func TestWhatALastDaemonLeftInTheFileIsReplacedWhenMonitoringBegins(t *testing.T) {

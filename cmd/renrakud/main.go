@@ -86,7 +86,7 @@ func run(ctx context.Context, f flags) error {
 	ready := func() { // the daemon keeps it: it must not keep this definition, which others may follow
 		log.Info("ready", "host", f.host, "role", role.String(), "dir", f.dir, "definition", f.config)
 		if _, err := systemd.SdNotify(false, systemd.SdNotifyReady); err != nil {
-			log.Warn("systemd not told that the daemon is ready", "error", err)
+			log.Warn("systemd not told that the daemon is ready", "host", f.host, "error", err)
 		}
 		go debug.FreeOSMemory() // of a large definition, reading it takes more than keeping it
 	}
@@ -95,12 +95,12 @@ func run(ctx context.Context, f flags) error {
 		return err
 	}
 	unwatch := context.AfterFunc(ctx, func() {
-		log.Info("shutting down")
+		log.Info("shutting down", "host", f.host)
 		stop() // a second signal ends the daemon at once
 		systemd.SdNotify(false, systemd.SdNotifyStopping)
 	})
 	defer unwatch() // before stop, which ends ctx too
-	go readAgain(ctx, hangups, one, f.config, log)
+	go readAgain(ctx, hangups, one, f.config, log.With("host", f.host))
 	if err := one.Run(ctx); err != nil {
 		return err
 	}

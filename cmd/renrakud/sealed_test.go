@@ -61,7 +61,7 @@ func TestASealedFleetOrdersAndRotatesItsKeysWhileAProcessRuns(t *testing.T) {
 		if host != second { // which has refused who has no certificate
 			assert.NotContains(t, d.Log(), "level=ERROR", host)
 		}
-		assert.Contains(t, d.Log(), `ids="[2 3]"`, host)
+		assert.Contains(t, d.Log(), `key_ids="[2 3]"`, host)
 	}
 
 	// One that is started now has no other keys than these: each of those that were there takes them on UDP too.

@@ -34,13 +34,13 @@ func (e *Engine) report(ctx context.Context) {
 func (e *Engine) sayDrops() {
 	now := e.counts.load()
 	if now.Messages > e.said.Messages {
-		e.log.Warn("messages dropped: the queue was full", "dropped", now.Messages-e.said.Messages)
+		e.log.Warn("messages dropped", "messages", now.Messages-e.said.Messages, "reason", "the queue was full")
 	}
 	if now.Firings > e.said.Firings {
-		e.log.Error("triggers did not fire: too many firings in progress", "dropped", now.Firings-e.said.Firings)
+		e.log.Error("triggers did not fire", "firings", now.Firings-e.said.Firings, "reason", "too many firings in progress")
 	}
 	if now.Cut > e.said.Cut {
-		e.log.Warn("messages cut: too long", "cut", now.Cut-e.said.Cut, "longest", MaxMessage)
+		e.log.Warn("messages cut", "messages", now.Cut-e.said.Cut, "reason", "too long", "limit", MaxMessage)
 	}
 	e.said = now
 }

@@ -168,7 +168,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	e.sayDrops()
 	if left := e.queue.end(); left > 0 {
 		e.counts.messages.Add(left)
-		e.log.Warn("messages dropped: the daemon ends", "dropped", left)
+		e.log.Warn("messages dropped", "messages", left, "reason", "the daemon ends")
 	}
 	select {
 	case err := <-failed:

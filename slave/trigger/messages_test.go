@@ -66,7 +66,7 @@ func TestWhatNobodyTookIsCountedAtTheEnd(t *testing.T) {
 	cancel()
 	require.NoError(t, r.Run(ctx))
 	assert.Equal(t, Drops{Messages: 8}, r.Dropped())
-	assert.Len(t, r.book.with("messages dropped", "dropped=8"), 1)
+	assert.Len(t, r.book.with("messages dropped", "messages=8"), 1)
 }
 
 func TestDropsAreSaidOnceInAWhileWithTheirNumber(t *testing.T) {
@@ -80,15 +80,15 @@ func TestDropsAreSaidOnceInAWhileWithTheirNumber(t *testing.T) {
 		untilSecond(reportEvery - 1)
 		assert.Empty(t, r.book.with("dropped"))
 		untilSecond(1)
-		assert.Len(t, r.book.with("messages dropped", "dropped=5"), 1)
+		assert.Len(t, r.book.with("messages dropped", "messages=5"), 1)
 		for range MaxFiringsEach + 3 {
 			assert.True(t, r.Tell("hold"))
 		}
 		assert.True(t, r.Tell(strings.Repeat("y", MaxMessage+1)))
 		untilSecond(5 * reportEvery)
 		assert.Len(t, r.book.with("messages dropped"), 1, "only what is new")
-		assert.Len(t, r.book.with("triggers did not fire", "dropped=3"), 1)
-		assert.Len(t, r.book.with("messages cut", "cut=1", "longest=8192"), 1)
+		assert.Len(t, r.book.with("triggers did not fire", "firings=3"), 1)
+		assert.Len(t, r.book.with("messages cut", "messages=1", "limit=8192"), 1)
 		require.NoError(t, end())
 		assert.Equal(t, Drops{Messages: 5, Firings: 3, Cut: 1}, r.Dropped())
 	})

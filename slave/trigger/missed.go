@@ -16,14 +16,14 @@ const (
 func (e *Engine) sayMissed(ctx context.Context, from, to minute, why string) {
 	if most := minute(maxMissed / time.Minute); to-from > most {
 		from = to - most
-		e.log.Warn("missed preset times are not sought further back", "from", (from + 1).time(), "because", why)
+		e.log.Warn("missed preset times are not sought further back", "from", (from + 1).time(), "reason", why)
 	}
 	for _, t := range e.triggers().timed {
 		if ctx.Err() != nil {
 			return
 		}
 		if missed := t.missed(from, to); missed != "" {
-			e.log.Warn("preset time missed, not run", "process", t.Process, "at", t.At, "missed", missed, "because", why)
+			e.log.Warn("preset time missed, not run", "process", t.Process, "at", t.At, "missed", missed, "reason", why)
 		}
 	}
 }

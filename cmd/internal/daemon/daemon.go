@@ -92,14 +92,15 @@ func Open(o Options) (*Daemon, error) {
 	if !ok {
 		return nil, fmt.Errorf("host %q is neither the manager nor a slave of %s: --host names another", o.Host, o.Definition.File)
 	}
-	security, err := openSecurity(o.Definition, o.Host, o.Log)
+	log := o.Log.With("host", o.Host) // lines about other servers have theirs, and go to o.Log
+	security, err := openSecurity(o.Definition, o.Host, log)
 	if err != nil {
 		return nil, err
 	}
 	if err := errors.Join(os.MkdirAll(filepath.Dir(o.Dir), parentMode), contactfile.MakeDir(o.Dir)); err != nil {
 		return nil, fmt.Errorf("make the directory: %w", err)
 	}
-	d := &Daemon{Role: role, host: o.Host, address: addressOf(o.Definition, role, index), security: security, log: o.Log,
+	d := &Daemon{Role: role, host: o.Host, address: addressOf(o.Definition, role, index), security: security, log: log,
 		running: make(chan struct{})}
 	d.current.Store(o.Definition)
 	d.commands, d.stop = context.WithCancel(context.Background())
@@ -107,7 +108,7 @@ func Open(o Options) (*Daemon, error) {
 		d.close()
 		return nil, err
 	}
-	if d.records, err = slave.OpenRecords(o.Dir, o.Log); err != nil {
+	if d.records, err = slave.OpenRecords(o.Dir, d.log); err != nil {
 		d.close()
 		return nil, err
 	}
@@ -116,15 +117,15 @@ func Open(o Options) (*Daemon, error) {
 		return nil, err
 	}
 	d.sayUnprivileged(o.Definition)
-	d.records.KeepParent(o.Log)
+	d.records.KeepParent(d.log)
 	return d, nil
 }
 
 // sayUnprivileged logs the processes of this server that this daemon has no right to run as their user.
 func (d *Daemon) sayUnprivileged(def *definition.Definition) {
 	if all := slave.Unprivileged(def.Processes, d.host); len(all) > 0 {
-		d.log.Error("processes ask for another user, and this daemon has no right to run anything as another: each order of them will be FAILED; "+
-			"start the daemon as root, or have them run as its own user", "processes", strings.Join(all, ", "))
+		d.log.Error("processes ask for another user: each order of them will be FAILED", "process_ids", strings.Join(all, ", "),
+			"reason", "this daemon has no right to run anything as another; start it as root, or have them run as its own user")
 	}
 }
 
@@ -166,7 +167,7 @@ const (
 )
 
 func (d *Daemon) open(o Options) error {
-	packets, listener, err := listen(d.address, o.Log)
+	packets, listener, err := listen(d.address, d.log)
 	if err != nil {
 		return err
 	}

@@ -125,7 +125,7 @@ func TestOpenTakesAnyAddressWhereTheMachineDoesNotHaveItsOwn(t *testing.T) {
 	assert.True(t, strings.HasSuffix(d.packets.LocalAddr().String(), fmt.Sprintf("]:%d", port)), d.packets.LocalAddr())
 	assert.True(t, strings.HasSuffix(d.listener.Addr().String(), fmt.Sprintf("]:%d", port)), d.listener.Addr())
 	assert.Contains(t, log.String(), "level=WARN")
-	assert.Contains(t, log.String(), "this machine does not have the address of the definition")
+	assert.Contains(t, log.String(), "listening on all addresses of this machine")
 	assert.Contains(t, log.String(), fmt.Sprintf("192.0.2.1:%d", port))
 }
 

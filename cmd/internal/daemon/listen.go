@@ -23,7 +23,7 @@ func listen(address string, log *slog.Logger) (slave.PacketConn, net.Listener, e
 		if splitErr != nil {
 			return nil, nil, splitErr
 		}
-		log.Warn("this machine does not have the address of the definition: listening on all of its addresses", "address", address)
+		log.Warn("listening on all addresses of this machine", "reason", "it does not have the address of the definition", "address", address)
 		packets, listener, err = listenAt(":" + port)
 	}
 	if err != nil {

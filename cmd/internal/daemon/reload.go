@@ -38,8 +38,8 @@ func (d *Daemon) Redefine(def *definition.Definition) error {
 	}
 	d.current.Store(def)
 	if address := addressOf(def, role, index); address != d.address {
-		d.log.Warn("this server's own address has changed in the definition: it takes effect at the next start",
-			"address", d.address, "definition", address)
+		d.log.Warn("own address has changed in the definition: it takes effect at the next start",
+			"address", d.address, "new_address", address)
 	}
 	d.sayPageChange(def)
 	d.sayUnprivileged(def)

@@ -39,7 +39,7 @@ func loadCredentials(d *definition.Definition, host string, log *slog.Logger) (*
 	if err != nil {
 		return nil, fmt.Errorf("the mode of %s is sealed, and the keys of %s, which renraku keygen makes, are not right: %w", d.File, host, err)
 	}
-	log.Info("mode sealed", "host", host, "keys", dir, "ids", c.IDs(), "certificate_until", c.Certificate.NotAfter.UTC().Format(time.RFC3339))
+	log.Info("mode sealed", "keys", dir, "key_ids", c.IDs(), "certificate_until", c.Certificate.NotAfter.UTC().Format(time.RFC3339))
 	sayEnds(c, time.Now(), log)
 	return c, nil
 }

@@ -27,7 +27,7 @@ func (d *Daemon) openTriggers(o Options) error {
 		Fire:          d.fire,
 		MessageSocket: d.messages,
 		StatePath:     filepath.Join(o.Dir, runs.Name, clockFile),
-		Log:           o.Log,
+		Log:           d.log,
 	})
 	return err
 }
@@ -61,20 +61,20 @@ func (d *Daemon) fire(_ context.Context, t trigger.Trigger, cause trigger.Cause)
 		d.sayHeld(&t, cause, why)
 		return
 	}
-	d.log.Info(fmt.Sprintf("trigger of %v fires", process), "process", t.Process, "trigger", string(cause.By), "why", why)
+	d.log.Info(fmt.Sprintf("trigger of %v fires", process), "process", t.Process, "trigger", string(cause.By), "cause", why)
 	d.station.fire(d.commands, &t, slave.Order{Process: process, Trigger: cause.By, Message: cause.Message})
 }
 
 // sayHeld says what a trigger would have done: of a preset time as of one that was missed.
 func (d *Daemon) sayHeld(t *trigger.Trigger, cause trigger.Cause, why string) {
-	const because = "the manager is isolated"
+	const reason = "the manager is isolated"
 	if cause.By == slave.ByTime {
 		d.log.Warn("preset time missed, not run", "process", t.Process, "at", t.At,
-			"missed", cause.At.In(t.Location).Format(time.RFC3339), "because", because)
+			"missed", cause.At.In(t.Location).Format(time.RFC3339), "reason", reason)
 		return
 	}
-	d.log.Warn(fmt.Sprintf("trigger of %s held, not run", t.Process), "process", t.Process, "trigger", string(cause.By), "why", why,
-		"because", because)
+	d.log.Warn(fmt.Sprintf("trigger of %s held, not run", t.Process), "process", t.Process, "trigger", string(cause.By), "cause", why,
+		"reason", reason)
 }
 
 // maxLogged is how much of a message stands in the log, in bytes.

@@ -129,15 +129,15 @@ message = '^mgr01 isolation ended$'
 	s.SetSilent(0, 4, true)
 	cmdtest.Until(t, patience, "isolation", func() bool { return state().Isolated })
 	cmdtest.Until(t, patience, "the alarm", func() bool { return ordered(t, d)["mgr01 ALARM MESSAGE"] == 1 })
-	cmdtest.Until(t, patience, "the other trigger on it", logged(`trigger of ONLINE held, not run" process=ONLINE trigger=MESSAGE why="message \"mgr01 ISOLATED\""`))
+	cmdtest.Until(t, patience, "the other trigger on it", logged(`trigger of ONLINE held, not run" host=mgr01 process=ONLINE trigger=MESSAGE cause="message \"mgr01 ISOLATED\""`))
 
 	require.NoError(t, c.Message(t.Context(), "go"))
-	cmdtest.Until(t, patience, "the held message", logged(`why="message \"go\"" because="the manager is isolated"`))
+	cmdtest.Until(t, patience, "the held message", logged(`cause="message \"go\"" reason="the manager is isolated"`))
 	zone := time.FixedZone("here", 9*60*60)
 	at := time.Date(2026, 11, 22, 14, 0, 0, 0, time.UTC)
 	night := trigger.Trigger{Process: "ONLINE", At: "0 23 * * *", Location: zone}
 	d.fire(t.Context(), night, trigger.Cause{By: slave.ByTime, At: at})
-	assert.Contains(t, log.String(), `"preset time missed, not run" process=ONLINE at="0 23 * * *" missed=2026-11-22T23:00:00+09:00 because="the manager is isolated"`)
+	assert.Contains(t, log.String(), `"preset time missed, not run" host=mgr01 process=ONLINE at="0 23 * * *" missed=2026-11-22T23:00:00+09:00 reason="the manager is isolated"`)
 	assert.EqualValues(t, 3, state().Dropped[slave.DropIsolated.String()])
 	assert.NotContains(t, log.String(), "trigger of ONLINE fires")
 

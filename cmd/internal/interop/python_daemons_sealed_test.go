@@ -68,5 +68,5 @@ func TestAPythonManagerMonitorsSealedSlaves(t *testing.T) {
 	assert.Zero(t, second.Terminate(t))
 	awaitSecond(t, f, "STOPPED NOT-STARTED") // there is no poll in this hour: it has said that it ends, and was asked
 	assert.Empty(t, pythonEnd(t, manager))
-	assert.Contains(t, first.Log(), "monitoring ends: END from the manager")
+	assert.Contains(t, first.Log(), `msg="monitoring ends" host=app01 reason="END from the manager"`)
 }

@@ -70,7 +70,7 @@ func serveDaemon(config, host, dir string) error {
 				err = one.Redefine(d)
 			}
 			if err != nil {
-				log.Error("definition not read again", "error", err)
+				log.Error("definition not read again", "host", host, "error", err)
 			}
 		}
 	}()
