@@ -128,3 +128,68 @@ func TestEveryLineInJSONHasItsHostOnce(t *testing.T) {
 	}
 	assert.Greater(t, len(about), 20)
 }
+
+var placeholder = regexp.MustCompile(`\b(HOST|PROCESS|STATUS|OUTCOME|TEXT|TIME|WHY|NUMBER|NAME|FILE)\b`)
+
+// asInCode is a text of the document as the code has it.
+func asInCode(text string) string { return placeholder.ReplaceAllString(text, "…") }
+
+func TestEveryWarningAndErrorIsInTheDocument(t *testing.T) {
+	documented := map[string]string{}
+	for _, row := range rowsOf(t, "Warnings and errors") {
+		texts := textsIn(row[0])
+		require.Len(t, texts, 1, row)
+		message := asInCode(texts[0])
+		assert.Empty(t, documented[message], "%s stands twice", message)
+		documented[message] = row[1]
+	}
+	said := map[string]bool{}
+	for _, line := range sourceOf(t).logLines() {
+		if line.level == "Info" || line.level == "Debug" {
+			continue
+		}
+		said[line.message] = true
+		assert.Contains(t, documented, line.message, line.where)
+		if line.level != "" {
+			assert.Contains(t, documented[line.message], line.level, line.where)
+		}
+	}
+	for message := range documented {
+		assert.True(t, said[message], "nothing says %q", message)
+	}
+}
+
+func TestEveryEventIsInTheDocument(t *testing.T) {
+	documented := map[string]bool{}
+	for _, row := range rowsOf(t, "Events") {
+		for _, text := range textsIn(row[0]) {
+			documented[asInCode(text)] = true
+		}
+	}
+	assert.Equal(t, sourceOf(t).events(), documented)
+}
+
+func TestEveryOutcomeAndItsTextsAreInTheDocument(t *testing.T) {
+	s := sourceOf(t)
+	texts := s.texts(t)
+	assert.Greater(t, len(texts), 40)
+	documented := map[string]bool{}
+	var outcomes []string
+	for _, row := range rowsOf(t, "Outcomes") {
+		outcomes = append(outcomes, textsIn(row[0])...)
+		for _, text := range textsIn(row[1]) {
+			documented[asInCode(text)] = true
+			assert.True(t, texts[asInCode(text)], "nothing says %q", text)
+		}
+	}
+	assert.Subset(t, outcomes, s.outcomes())
+	assert.Subset(t, s.outcomes(), outcomes)
+	page, err := os.ReadFile("MESSAGES.md")
+	require.NoError(t, err)
+	for _, text := range textsIn(string(page)) {
+		documented[asInCode(text)] = true
+	}
+	for text := range texts {
+		assert.True(t, documented[text], "%q is not in the document", text)
+	}
+}

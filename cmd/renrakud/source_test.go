@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/stretchr/testify/require"
 )
@@ -184,4 +185,133 @@ func keysOf(fields []ast.Expr) (keys []string) {
 		keys = append(keys, text)
 	}
 	return keys
+}
+
+// events are what the daemon tells its triggers.
+func (s *source) events() map[string]bool {
+	all := map[string]bool{}
+	add := func(e ast.Expr, before string) {
+		if text, _ := s.constant(e); strings.Trim(text, "…@ ") != "" {
+			all[before+text] = true
+		}
+	}
+	for name, file := range s.files {
+		ast.Inspect(file, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.FuncDecl:
+				if n.Name.Name == "Event" { // of a result: what stands after its process and host
+					for _, e := range assignedIn(n.Body, "what") {
+						add(e, "…@… ")
+					}
+				}
+			case *ast.CallExpr:
+				f, ok := n.Fun.(*ast.SelectorExpr)
+				switch {
+				case nameOf(n.Fun) == "sayIsolation":
+					add(n.Args[1], "… ")
+				case ok && (f.Sel.Name == "add" && nameOf(f.X) == "events" || f.Sel.Name == "tell" && filepath.Dir(name) != "slave/runs"):
+					add(n.Args[0], "")
+				}
+			}
+			return true
+		})
+	}
+	return all
+}
+
+// assignedIn is what a variable or a field is set to.
+func assignedIn(n ast.Node, name string) (all []ast.Expr) {
+	ast.Inspect(n, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.AssignStmt:
+			for i, left := range n.Lhs {
+				if nameOf(left) == name && len(n.Lhs) == len(n.Rhs) {
+					all = append(all, n.Rhs[i])
+				}
+			}
+		case *ast.KeyValueExpr:
+			if nameOf(n.Key) == name {
+				all = append(all, n.Value)
+			}
+		}
+		return true
+	})
+	return all
+}
+
+// makersOfTexts are the functions whose texts come with an outcome, by file: each literal in them is a part of one.
+var makersOfTexts = map[string][]string{
+	"slave/result.go":       {"results", "parentKilled"},
+	"slave/execution.go":    {"check", "launch"},
+	"slave/process.go":      {"Allows", "shown"},
+	"slave/check.go":        {"runCheck", "plainStartError"},
+	"slave/launch.go":       {"accountOf"},
+	"slave/privilege.go":    {"Error"},
+	"slave/runs/leader.go":  {"text", "statusText", "startError"},
+	"slave/runs/launch.go":  {"Launch"},
+	"manager/execution.go":  {"check"},
+	"manager/order.go":      {"dial", "plainNetworkError", "whyNoResponse", "awaitResponse"},
+	"manager/targets.go":    {"unrecorded"},
+	"manager/unanswered.go": {"unknown"},
+}
+
+// texts are those that come with an outcome; each is as much of one as the code has in one piece.
+func (s *source) texts(t *testing.T) map[string]bool {
+	t.Helper()
+	all := map[string]bool{}
+	var add func(n ast.Node)
+	add = func(n ast.Node) {
+		ast.Inspect(n, func(n ast.Node) bool {
+			e, ok := n.(ast.Expr)
+			if !ok {
+				return true
+			}
+			if call, ok := e.(*ast.CallExpr); ok && isLog(call.Fun) {
+				return false
+			}
+			text, rest := s.constant(e)
+			if len(rest) == 1 && rest[0] == e {
+				return true // nothing is known of it, but of its parts
+			}
+			all[strings.Trim(text, ": ;")] = true
+			for _, part := range rest {
+				add(part)
+			}
+			return false
+		})
+	}
+	for path, functions := range makersOfTexts {
+		for _, d := range s.files[path].Decls {
+			if f, ok := d.(*ast.FuncDecl); ok && slices.Contains(functions, f.Name.Name) {
+				add(f.Body)
+				functions = slices.DeleteFunc(slices.Clone(functions), func(name string) bool { return name == f.Name.Name })
+			}
+		}
+		require.Empty(t, functions, "%s does not have it any more", path)
+	}
+	for _, file := range s.files {
+		for _, e := range assignedIn(file, "Text") {
+			add(e)
+		}
+	}
+	for text := range all {
+		if !strings.ContainsFunc(text, unicode.IsLower) { // punctuation, or a word of a file
+			delete(all, text)
+		}
+	}
+	return all
+}
+
+// outcomes are the words for what became of an order.
+func (s *source) outcomes() (all []string) {
+	for _, file := range s.files {
+		ast.Inspect(file, func(n ast.Node) bool {
+			if v, ok := n.(*ast.ValueSpec); ok && nameOf(v.Type) == "Outcome" && len(v.Values) == 1 {
+				word, _ := s.constant(v.Values[0])
+				all = append(all, word)
+			}
+			return true
+		})
+	}
+	return all
 }

@@ -46,11 +46,14 @@ func (s *slaveStation) Order(ctx context.Context, o control.Order, head func(con
 	head(headOf([]telegram.Host{s.host}))
 	r, err := s.server.Execute(ctx, slave.Order{Process: id, Trigger: slave.ByOperator})
 	if err != nil {
-		r = slave.Result{Host: s.host, Process: id, Outcome: slave.Unknown, Text: err.Error()}
+		r = slave.Result{Host: s.host, Process: id, Outcome: slave.Unknown, Text: notWaitedFor}
 	}
 	row(rowOf(&r))
 	return nil
 }
+
+// notWaitedFor is why the result of an order is not known to who gave it: he or the daemon has ended first.
+const notWaitedFor = "its end was not waited for: the process goes on, and the history will have its result"
 
 // Message gives the triggers of this server a message.
 func (s *slaveStation) Message(text string) error { return tellEngine(s.engine, text) }
