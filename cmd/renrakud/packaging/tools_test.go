@@ -34,6 +34,9 @@ var tools = map[string]string{
 	"script":          "bsdutils",
 	"systemd-analyze": "systemd",
 	"unshare":         "util-linux",
+	"ip":              "iproute2",
+	"nsenter":         "util-linux",
+	"pgrep":           "procps",
 	"zsh":             "zsh",
 
 	"/usr/share/bash-completion/bash_completion": "bash-completion",

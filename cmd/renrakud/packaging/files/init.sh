@@ -23,7 +23,8 @@ state=/var/lib/renraku
 logs=/var/log/renraku
 log=$logs/renrakud.log
 pidfile=/var/run/renrakud.pid
-patience=30 # seconds, for the start and for the end
+start_wait=30 # seconds
+stop_wait=90  # a manager tells every slave END, with all retries, and orders in progress are waited for
 
 RENRAKUD_OPTIONS=
 RENRAKUD_USER=root
@@ -72,7 +73,7 @@ start() {
 	launch &
 	pid=$!
 	echo "$pid" >"$pidfile"
-	tries=$((patience * 10))
+	tries=$((start_wait * 10))
 	while [ "$tries" -gt 0 ]; do
 		if new | grep -q -e 'msg=ready ' -e '"msg":"ready"'; then
 			echo "renrakud is ready, as process $pid"
@@ -87,7 +88,7 @@ start() {
 		sleep 0.1
 		tries=$((tries - 1))
 	done
-	echo "renrakud runs as process $pid, but was not ready within $patience s: see $log" >&2
+	echo "renrakud runs as process $pid, but was not ready within $start_wait s: see $log" >&2
 	return 1
 }
 
@@ -99,10 +100,10 @@ stop() {
 		return 0
 	fi
 	kill -TERM "$pid"
-	tries=$((patience * 10))
+	tries=$((stop_wait * 10))
 	while running; do
 		if [ "$tries" -eq 0 ]; then
-			echo "renrakud has not ended within $patience s, and is killed" >&2
+			echo "renrakud has not ended within $stop_wait s, and is killed" >&2
 			kill -KILL "$pid"
 		fi
 		[ "$tries" -gt -50 ] || return 1
