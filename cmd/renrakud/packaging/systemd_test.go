@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -29,7 +30,7 @@ type system struct {
 func boot(t *testing.T) *system {
 	t.Helper()
 	p := cmdtest.Begin(t, exec.Command("unshare", "--mount", "--pid", "--fork", "--kill-child", "--cgroup", "--net", "--uts", "--ipc", "sh",
-		"testdata/boot.sh", cmdtest.Dir(t), ownDeb(t)))
+		"testdata/boot.sh", cmdtest.Dir(t), ownDeb(t), packageOf(t, "rpm", runtime.GOARCH)))
 	s := &system{t: t}
 	outside := p.Cmd.Process.Pid
 	cmdtest.Until(t, bootWait, "systemd runs", func() bool {
@@ -83,9 +84,9 @@ func (s *system) goesOn(held, unit, before string) (daemon string) {
 func TestRunsOutliveTheDaemonUnderSystemd(t *testing.T) {
 	t.Parallel()
 	s := boot(t)
-	const manager, any = "renraku-manager.service", "renrakud.service"
+	const manager, plain = "renraku-manager.service", "renrakud.service"
 	s.do("dpkg --install /root/renraku.deb")
-	for _, unit := range []string{manager, any} {
+	for _, unit := range []string{manager, plain} {
 		assert.Equal(t, "inactive", s.property(unit, "ActiveState"), "an installation starts nothing")
 	}
 	s.do(`cat >/etc/renraku/renraku.toml <<'EOF'
@@ -119,9 +120,9 @@ echo 'RENRAKUD_OPTIONS="--host mgr01"' >/etc/default/renraku`)
 	})
 	daemon = s.goesOn(held, manager, daemon)
 
-	s.do("systemctl start " + any) // which ends the other first
+	s.do("systemctl start " + plain) // which ends the other first
 	assert.Equal(t, "inactive", s.property(manager, "ActiveState"))
-	daemon = s.goesOn(held, any, daemon)
+	daemon = s.goesOn(held, plain, daemon)
 	assert.Equal(t, "root", s.do("ps -o user= -p "+daemon))
 
 	s.do("dpkg --remove renraku")
@@ -129,12 +130,30 @@ echo 'RENRAKUD_OPTIONS="--host mgr01"' >/etc/default/renraku`)
 	assert.Empty(t, s.do("pgrep -x renrakud || true"))
 }
 
-func TestAWrongDefinitionIsNotTriedAgainUnderSystemd(t *testing.T) {
+func TestTheRPMsScriptsDoAsTheDebsUnderSystemd(t *testing.T) {
 	t.Parallel()
 	s := boot(t)
-	s.do("dpkg --install /root/renraku.deb; echo wrong = 1 >/etc/renraku/renraku.toml")
-	assert.Error(t, s.command("systemctl start renrakud.service").Run())
-	assert.Equal(t, "failed", s.property("renrakud.service", "ActiveState"))
-	assert.Equal(t, "2", s.property("renrakud.service", "ExecMainStatus"))
-	assert.Equal(t, "0", s.property("renrakud.service", "NRestarts"))
+	const unit, install = "renrakud.service", "rpm --force-debian --nodeps --install /root/renraku.rpm"
+	s.do(install)
+	assert.Equal(t, "renraku", s.do("id -un renraku"))
+	assert.Equal(t, "drwxr-s--- renraku renraku", s.do("stat --format '%A %U %G' /var/lib/renraku"))
+	assert.Equal(t, "inactive", s.property(unit, "ActiveState"), "an installation starts nothing")
+
+	s.do("echo wrong = 1 >/etc/renraku/renraku.toml")
+	assert.Error(t, s.command("systemctl start "+unit).Run())
+	assert.Equal(t, "failed", s.property(unit, "ActiveState"), "a wrong definition is not tried again")
+	assert.Equal(t, "2", s.property(unit, "ExecMainStatus"))
+	assert.Equal(t, "0", s.property(unit, "NRestarts"))
+
+	s.do(`printf '[manager]\nhost = "mgr01"\naddress = "127.0.0.1:10320"\n' >/etc/renraku/renraku.toml
+echo 'RENRAKUD_OPTIONS="--host mgr01"' >/etc/sysconfig/renraku
+systemctl enable --now ` + unit)
+	before := s.property(unit, "MainPID")
+	s.do(strings.Replace(install, "--install", "--upgrade --force", 1))
+	assert.Equal(t, "active", s.property(unit, "ActiveState"))
+	assert.NotEqual(t, before, s.property(unit, "MainPID"), "an upgrade restarts it")
+	s.do("rpm --erase renraku")
+	assert.Empty(t, s.do("pgrep -x renrakud || true"))
+	assert.Empty(t, s.do("ls /etc/systemd/system/multi-user.target.wants | grep renraku || true"))
+	s.do("test -e /etc/renraku/renraku.toml -a -e /var/lib/renraku/contact.dat") // they stay
 }
