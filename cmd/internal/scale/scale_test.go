@@ -64,12 +64,12 @@ func TestALoopDoesNothingButInItsTurns(t *testing.T) {
 }
 
 func TestAPollThatIsNotAtItsLimitIsNoMeasurement(t *testing.T) {
-	l, err := startPoll(t.Context(), &poll{10, plain}, 10*time.Millisecond)
+	l, err := startPoll(t.Context(), &poll{100, plain}, 200*time.Millisecond)
 	require.NoError(t, err)
 	defer l.stop()
-	_, err = l.measure(t.Context(), 100*time.Millisecond)
+	_, err = l.measure(t.Context(), 400*time.Millisecond)
 	assert.ErrorIs(t, err, errNotAtLimit)
-	assert.ErrorContains(t, err, "poll of 10 slaves was not at its limit: it asked everyone in time")
+	assert.ErrorContains(t, err, "poll of 100 slaves was not at its limit: it asked everyone in time")
 }
 
 func TestUsageOfAProcessIsThatOfThisOne(t *testing.T) {
