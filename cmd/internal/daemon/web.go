@@ -39,10 +39,9 @@ func (d *Daemon) openPage(o Options, station *managerStation) error {
 	server.SetToken(token)
 	station.page = server
 	d.page = &page{server: server, listener: listener, address: listen}
-	d.log.Info("the page is at http://"+listener.Addr().String()+"/", "listen", listen, "orders", token != nil)
+	d.log.Info("page served", "address", listener.Addr().String(), "orders_allowed", token != nil)
 	if o.Definition.Web.Exposed() {
-		d.log.Warn("others than this machine reach the page, and nothing on the way is encrypted: a proxy with TLS, or an SSH tunnel, is right",
-			"listen", listen)
+		d.log.Warn("page open to other machines, and not encrypted", "address", listen)
 	}
 	return nil
 }
@@ -96,8 +95,8 @@ func (d *Daemon) sayPageChange(def *definition.Definition) {
 		address = d.page.address
 	}
 	if d.Role == definition.ManagerRole && def.Web.Listen != address {
-		d.log.Warn("the address of the page has changed in the definition: it takes effect at the next start",
-			"listen", address, "definition", def.Web.Listen)
+		d.log.Warn("address of the page has changed in the definition: it takes effect at the next start",
+			"address", address, "new_address", def.Web.Listen)
 	}
 }
 

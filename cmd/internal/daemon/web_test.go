@@ -102,7 +102,7 @@ func TestAnotherAddressOfThePageTakesEffectAtTheNextStart(t *testing.T) {
 			next.Web = definition.Web{Listen: c.after}
 			require.NoError(t, d.Redefine(&next))
 			if c.said {
-				assert.Contains(t, log.String(), "the address of the page has changed in the definition: it takes effect at the next start")
+				assert.Contains(t, log.String(), "address of the page has changed in the definition: it takes effect at the next start")
 			} else {
 				assert.NotContains(t, log.String(), "address of the page has changed")
 			}

@@ -41,7 +41,7 @@ func (s *Server) order(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if !o.DryRun {
-		s.cfg.Log.Info("order from the page", "process", o.Process, "all", o.All, "patterns", len(o.Hosts), "from", addressOf(r).String())
+		s.cfg.Log.Info("order from the page", "process", o.Process, "all", o.All, "hosts", len(o.Hosts), "peer", addressOf(r).String())
 	}
 	s.carryOut(w, o)
 }

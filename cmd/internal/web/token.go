@@ -67,7 +67,7 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request) bool {
 	}
 	s.wrong.count(from, time.Now())
 	s.counts.tokens.Add(1)
-	s.cfg.Log.Warn("order from the page refused: wrong token", "from", from.String())
+	s.cfg.Log.Warn("order from the page refused: wrong token", "peer", from.String())
 	w.Header().Set("WWW-Authenticate", `Bearer realm="renraku"`)
 	fault(w, http.StatusUnauthorized, "the token is wrong")
 	return false
