@@ -33,9 +33,10 @@ func TestRecordsKeepWhatARecordWasWhileItIsWritten(t *testing.T) {
 	defer f.Close()
 	_, err = f.WriteAt([]byte("STOP"), contactfile.RecordLength+64)
 	require.NoError(t, err)
+	s.update(t, 2, stop)
 	changed, whole, err := r.read()
 	require.NoError(t, err)
-	assert.Empty(t, changed)
+	assert.Equal(t, []int{2}, changed, "and nobody else waits for it")
 	assert.False(t, whole)
 	assert.Equal(t, contactfile.Running, r.known[1].Operating)
 

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"fmt"
 	"net/http"
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -211,13 +212,16 @@ func TestNothingIsReadWhileNobodyLooks(t *testing.T) {
 func TestAStreamHasABeatAtItsBeginningAndWhileItIsQuiet(t *testing.T) {
 	s := newSite(t, "mgr01").serve(t)
 	id := s.follow(t, "").next(t).id
+	began := time.Now().UnixMilli()
 	f := s.follow(t, id) // which lacks nothing
-	for range 2 {
+	for i := range 2 {
 		select {
 		case e := <-f.events:
 			assert.Equal(t, "beat", e.name)
 			assert.Empty(t, e.id)
-			assert.NotEmpty(t, e.data)
+			at, err := strconv.ParseInt(e.data, 10, 64)
+			require.NoError(t, err)
+			assert.Equal(t, i == 1, at-began >= beatEvery.Milliseconds(), "beat %d after %d ms", i, at-began)
 		case <-time.After(aMoment):
 			assert.Fail(t, "no beat")
 		}
