@@ -6,9 +6,9 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"renraku/cmd/internal/screen"
+	"renraku/cmd/internal/words"
 	"renraku/contactfile"
 	"renraku/slave"
 )
@@ -27,8 +27,9 @@ const (
 
 // board is what status --watch shows in a terminal: counts, and the servers, those in trouble first.
 type board struct {
-	hasKeys bool
-	failed  slave.Pattern
+	hasKeys  bool
+	language words.Language
+	failed   slave.Pattern
 
 	last   look
 	order  []int // indexes of the records, in the order in which they are shown
@@ -76,7 +77,7 @@ func (b *board) take(l look, now time.Time) {
 			b.counts.stopped++
 		}
 		b.hostWidth = max(b.hostWidth, len(r.Host))
-		b.applicationWidth = max(b.applicationWidth, len(r.Application))
+		b.applicationWidth = max(b.applicationWidth, screen.Cells(b.language.Status(r.Application)))
 	}
 	b.sort()
 }
@@ -183,14 +184,15 @@ func (b *board) head(width int, now time.Time) []screen.Line {
 	c := b.columns(width)
 	return []screen.Line{
 		{Text: b.operatingCounts() + " · " + clock, Style: screen.Bold},
-		{Text: fit(b.applicationCounts(), width-1)},
+		{Text: screen.Fit(b.applicationCounts(), width-1)},
 		{Text: c.heading(), Style: screen.Bold},
 	}
 }
 
 func (b *board) operatingCounts() string {
 	n := len(b.last.records)
-	return fmt.Sprintf("%s: %d RUNNING, %d STOPPED", count(n, "server", "servers"), n-b.counts.stopped, b.counts.stopped)
+	return fmt.Sprintf("%s: %d %s, %d %s", count(n, "server", "servers"), n-b.counts.stopped, b.language.Status(string(contactfile.Running)),
+		b.counts.stopped, b.language.Status(string(contactfile.Stopped)))
 }
 
 // applicationCounts has those that failed first, and then those of most servers.
@@ -207,7 +209,7 @@ func (b *board) applicationCounts() string {
 	})
 	var parts []string
 	for _, name := range names {
-		parts = append(parts, fmt.Sprintf("%d %s", b.counts.applications[name], orDash(name)))
+		parts = append(parts, fmt.Sprintf("%d %s", b.counts.applications[name], orDash(b.language.Status(name))))
 	}
 	return strings.Join(parts, ", ")
 }
@@ -246,7 +248,7 @@ func (b *board) row(c *boardColumns, r *contactfile.Record, now time.Time) scree
 	if at := b.seen[r.Host].changed; !at.IsZero() && now.Sub(at) < changedFor {
 		style, mark = style|screen.Inverse, "*"
 	}
-	return screen.Line{Text: c.text(mark, r.Host, string(r.Operating), orDash(r.Application), r.Since.Format(time.RFC3339),
+	return screen.Line{Text: c.text(mark, r.Host, b.language.Status(string(r.Operating)), orDash(b.language.Status(r.Application)), r.Since.Format(time.RFC3339),
 		shortDuration(now.Sub(r.Since))), Style: style}
 }
 
@@ -279,38 +281,18 @@ func (c *boardColumns) heading() string {
 }
 
 func (c *boardColumns) text(mark, host, operating, application, since, ago string) string {
-	s := fmt.Sprintf("%s %-*s  %-*s  %-*s  ", mark, c.host, fit(host, c.host), operatingWidth, operating, c.application, application)
+	s := mark + " " + screen.Pad(screen.Fit(host, c.host), c.host) + "  " + screen.Pad(operating, operatingWidth) + "  " +
+		screen.Pad(application, c.application) + "  "
 	if c.since {
-		s += fmt.Sprintf("%-*s  ", sinceWidth, since)
+		s += screen.Pad(since, sinceWidth) + "  "
 	}
 	return s + ago
 }
 
-// fit cuts a text to a width, and shows that it was cut.
-func fit(s string, width int) string {
-	if utf8.RuneCountInString(s) <= width {
-		return s
-	}
-	return string([]rune(s)[:max(width-1, 0)]) + "…"
-}
-
 // wrap lays a text out in lines of a width, between words where it can.
 func wrap(text string, width int) (lines []string) {
-	width = max(width, 1)
 	for line := range strings.SplitSeq(printableLines(text), "\n") {
-		rest := []rune(line)
-		for len(rest) > width {
-			end := width
-			for i := width; i > 0; i-- {
-				if rest[i] == ' ' {
-					end = i
-					break
-				}
-			}
-			lines = append(lines, string(rest[:end]))
-			rest = []rune(strings.TrimLeft(string(rest[end:]), " "))
-		}
-		lines = append(lines, string(rest))
+		lines = append(lines, screen.Wrap(line, width)...)
 	}
 	return lines
 }

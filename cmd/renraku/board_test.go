@@ -11,6 +11,7 @@ import (
 
 	"renraku/cmd/internal/cmdtest"
 	"renraku/cmd/internal/screen"
+	"renraku/cmd/internal/words"
 	"renraku/contactfile"
 )
 
@@ -107,6 +108,29 @@ func TestBoardKeepsWithinItsServersWhenTheyBecomeFewer(t *testing.T) {
 	assert.Equal(t, "app00", shown(b, 80, 14, noon)[0])
 	b.scroll(screen.Up)
 	assert.Equal(t, "app00", shown(b, 80, 14, noon)[0])
+}
+
+func TestBoardInJapaneseLinesUpAndFits(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("h", 64)
+	b := newBoard(true)
+	b.language = words.Japanese
+	b.take(servers(t, long+" STOPPED ONLINE", "app01 RUNNING BATCH", "app02 RUNNING NOT-STARTED", "app03 RUNNING BATCH-FAILED", "app04 RUNNING 日本"), noon)
+	for _, width := range []int{60, 80, 200} {
+		lines := b.lines(width, 24, noon)
+		assert.Len(t, lines, 24)
+		for _, l := range lines {
+			assert.Less(t, screen.Cells(l.Text), width, l.Text)
+		}
+		for _, heading := range []string{"OPERATING", "APPLICATION", "FOR"} {
+			before, _, _ := strings.Cut(lines[2].Text, heading)
+			for _, l := range lines[3:8] {
+				rest := strings.TrimPrefix(l.Text, screen.Cut(l.Text, screen.Cells(before)))
+				assert.Equal(t, screen.Cells(before), screen.Cells(l.Text)-screen.Cells(rest), "%d: %s", width, l.Text)
+				assert.True(t, strings.HasSuffix(strings.TrimSuffix(l.Text, rest), "  ") && !strings.HasPrefix(rest, " "), "%d %s: %s", width, heading, l.Text)
+			}
+		}
+	}
 }
 
 func TestBoardFitsTheTerminal(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"renraku/cmd/internal/screen"
+	"renraku/cmd/internal/words"
 	"renraku/contactfile"
 )
 
@@ -29,7 +30,7 @@ type stage struct {
 }
 
 func newStage(out io.Writer, f *fleet) *stage {
-	s := &stage{out: out, fleet: f, started: time.Now(), changes: changes(out),
+	s := &stage{out: out, fleet: f, started: time.Now(), changes: changes(out, words.English),
 		lines: make(chan string), stop: make(chan struct{}), ended: make(chan struct{})}
 	if file, ok := out.(*os.File); ok {
 		if live, ok := screen.NewLive(file); ok {

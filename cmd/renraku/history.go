@@ -12,26 +12,27 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
 	"renraku/cmd/internal/exit"
+	"renraku/cmd/internal/screen"
+	"renraku/cmd/internal/words"
 	"renraku/contactfile"
 	"renraku/slave"
 	"renraku/telegram"
 )
 
 type historyFlags struct {
-	dir, process, since string
-	hosts               []string
-	json                bool
+	dir, process, since, lang string
+	hosts                     []string
+	json                      bool
 }
 
 func historyCommand() *cobra.Command {
 	var f historyFlags
 	c := &cobra.Command{
-		Use:   "history [--dir DIR] [--host PATTERN]… [--process ID] [--since T] [--json]",
+		Use:   "history [--dir DIR] [--host PATTERN]… [--process ID] [--since T] [--json] [--lang ja]",
 		Short: "Show what was ordered on this server, or from it, and what became of it",
 		Long: "Reads the history directly, with or without a daemon; oldest first. Times are UTC.\n" +
 			"T is how long ago, such as 30m, 2h or 7d, or a time: 2026-11-22, '2026-11-22 10:43', 2026-11-22T19:43:05+09:00; without\n" +
@@ -43,6 +44,7 @@ func historyCommand() *cobra.Command {
 	c.Flags().StringVar(&f.process, "process", "", "the process with this `ID` alone")
 	c.Flags().StringVar(&f.since, "since", "", "from this `time` on")
 	c.Flags().BoolVar(&f.json, "json", false, "print JSON")
+	langFlag(c, &f.lang)
 	return c
 }
 
@@ -51,12 +53,16 @@ func history(c *cobra.Command, f historyFlags) error {
 	if err != nil {
 		return exit.With(exit.Usage, err)
 	}
+	language, err := languageOf(f.lang)
+	if err != nil {
+		return err
+	}
 	r := &historyReader{ctx: c.Context(), path: filepath.Join(f.dir, slave.HistoryFile), wanted: wanted}
 	out := bufio.NewWriter(c.OutOrStdout())
 	if f.json {
 		err = printHistoryJSON(out, r, c.ErrOrStderr())
 	} else {
-		err = printHistory(out, r, c.ErrOrStderr())
+		err = printHistory(out, r, c.ErrOrStderr(), language)
 	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("no history in %s: has renrakud ever run there? --dir names another directory", f.dir)
@@ -183,32 +189,27 @@ const historyTime = "2006-01-02T15:04:05.000Z07:00"
 
 var historyHeading = []string{"TIME", "HOST", "PROCESS", "TRIGGER", "OUTCOME", "APPLICATION", "TEXT"}
 
-func historyRow(r *contactfile.HistoryRecord) []string {
-	return []string{r.Time.Format(historyTime), r.Host, orDash(r.Process), r.Trigger, r.Outcome, orDash(r.Application), r.Text}
+func historyRow(r *contactfile.HistoryRecord, language words.Language) []string {
+	return []string{r.Time.Format(historyTime), r.Host, orDash(r.Process), r.Trigger, r.Outcome, orDash(language.Status(r.Application)), r.Text}
 }
 
 // printHistory reads the file twice: for the widths of the columns, and for the lines. A history may be larger than the memory.
-func printHistory(out io.Writer, r *historyReader, errOut io.Writer) error {
+func printHistory(out io.Writer, r *historyReader, errOut io.Writer, language words.Language) error {
 	widths := make([]int, len(historyHeading))
 	widen := func(row []string) {
 		for i, cell := range row {
-			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+			widths[i] = max(widths[i], screen.Cells(cell))
 		}
 	}
 	widen(historyHeading)
-	if err := r.each(io.Discard, func(record *contactfile.HistoryRecord) { widen(historyRow(record)) }); err != nil {
+	if err := r.each(io.Discard, func(record *contactfile.HistoryRecord) { widen(historyRow(record, language)) }); err != nil {
 		return err
 	}
 	line := func(row []string) {
-		text := ""
-		for i, cell := range row {
-			room := widths[i] - utf8.RuneCountInString(cell) // the file may have grown since
-			text += cell + strings.Repeat(" ", max(0, room)+2)
-		}
-		fmt.Fprintln(out, strings.TrimRight(text, " "))
+		fmt.Fprintln(out, inColumns(row, widths)) // the file may have grown since: then a cell may be wider
 	}
 	line(historyHeading)
-	return r.each(errOut, func(record *contactfile.HistoryRecord) { line(historyRow(record)) })
+	return r.each(errOut, func(record *contactfile.HistoryRecord) { line(historyRow(record, language)) })
 }
 
 // jsonHistory is a record as history --json prints it.

@@ -15,7 +15,7 @@ import (
 )
 
 type runFlags struct {
-	dir               string
+	dir, lang         string
 	hosts             []string
 	all, dryRun, json bool
 }
@@ -23,7 +23,7 @@ type runFlags struct {
 func runCommand() *cobra.Command {
 	var f runFlags
 	c := &cobra.Command{
-		Use:   "run PROCESS [--host PATTERN]… [--all] [--dry-run] [--json] [--dir DIR]",
+		Use:   "run PROCESS [--host PATTERN]… [--all] [--dry-run] [--json] [--lang ja] [--dir DIR]",
 		Short: "Order a process on one server, some, or all at once",
 		Long: "Orders a process of the definition, and prints one row for each server when all have answered; in a terminal\n" +
 			"where the rows have no room, a summary follows them, failures first. Each server checks its own contact file again, so that\n" +
@@ -37,6 +37,7 @@ func runCommand() *cobra.Command {
 	c.Flags().BoolVar(&f.all, "all", false, "every server of the definition")
 	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "only check; send nothing")
 	c.Flags().BoolVar(&f.json, "json", false, "print JSON")
+	langFlag(c, &f.lang)
 	return c
 }
 
@@ -47,11 +48,15 @@ func order(c *cobra.Command, process string, f runFlags) error {
 	case !f.all && len(f.hosts) == 0:
 		return exit.With(exit.Usage, errors.New("on which servers? --host PATTERN, or --all, is missing"))
 	}
+	language, err := languageOf(f.lang)
+	if err != nil {
+		return err
+	}
 	o := control.Order{Process: process, Hosts: f.hosts, All: f.all, DryRun: f.dryRun}
 	p := newProgress(c.ErrOrStderr(), process)
 	var hosts []string
 	byHost := map[string]control.Row{}
-	err := control.NewClient(f.dir).Order(c.Context(), o, func(h control.Head) {
+	err = control.NewClient(f.dir).Order(c.Context(), o, func(h control.Head) {
 		hosts = h.Hosts
 		p.begin(hosts)
 	}, func(r control.Row) {
@@ -71,8 +76,8 @@ func order(c *cobra.Command, process string, f runFlags) error {
 			return err
 		}
 	} else {
-		lines := resultLines(rows)
-		printLines(c.OutOrStdout(), append(lines, summaryFor(c.OutOrStdout(), lines, rows)...))
+		lines := resultLines(rows, language)
+		printLines(c.OutOrStdout(), append(lines, summaryFor(c.OutOrStdout(), lines, rows, language)...))
 	}
 	if err != nil {
 		return err

@@ -7,14 +7,14 @@ import (
 	"os"
 	"slices"
 	"strconv"
-	"unicode/utf8"
 
 	"renraku/cmd/internal/control"
 	"renraku/cmd/internal/screen"
+	"renraku/cmd/internal/words"
 )
 
 // summaryFor is what follows the lines of the rows on out: a summary where that is a terminal in which they have no room.
-func summaryFor(out io.Writer, lines []string, rows []control.Row) []string {
+func summaryFor(out io.Writer, lines []string, rows []control.Row, language words.Language) []string {
 	f, ok := out.(*os.File)
 	if !ok {
 		return nil
@@ -24,21 +24,21 @@ func summaryFor(out io.Writer, lines []string, rows []control.Row) []string {
 	if !ok || linesOn(width, lines)+prompt <= height {
 		return nil
 	}
-	return append([]string{""}, summaryLines(rows, width, height-prompt-1)...)
+	return append([]string{""}, summaryLines(rows, width, height-prompt-1, language)...)
 }
 
 // linesOn is how many lines of a terminal the lines take.
 func linesOn(width int, lines []string) int {
 	n := 0
 	for _, line := range lines {
-		n += max(1, (utf8.RuneCountInString(line)+width-1)/width)
+		n += max(1, (screen.Cells(line)+width-1)/width)
 	}
 	return n
 }
 
 // summaryLines is at most height lines: the rows of the servers where something is left to be done, as many as there is room for, and
 // then the number of servers for each outcome.
-func summaryLines(rows []control.Row, width, height int) []string {
+func summaryLines(rows []control.Row, width, height int, language words.Language) []string {
 	counts := outcomeLines(rows)
 	var bad []control.Row
 	for _, r := range rows {
@@ -51,8 +51,8 @@ func summaryLines(rows []control.Row, width, height int) []string {
 	}
 	room := height - len(counts) - 1 // an empty line between them
 	var lines []string
-	for _, line := range resultLines(bad) {
-		lines = append(lines, fit(line, width-1))
+	for _, line := range resultLines(bad, language) {
+		lines = append(lines, screen.Fit(line, width-1))
 	}
 	if len(lines) > room {
 		shown := max(room-1, 2) // the heading, and one at least

@@ -15,6 +15,7 @@ import (
 
 	"renraku/cmd/internal/cmdtest"
 	"renraku/cmd/internal/control"
+	"renraku/cmd/internal/words"
 )
 
 // manySimulated is the directory of a manager that has found 1,000 simulated slaves RUNNING, and 40 STOPPED that are not there. Its own
@@ -130,7 +131,7 @@ func TestSummaryFitsTheScreenAndHasFailuresFirst(t *testing.T) {
 		{[]string{"500 FAILED", "500 UNREACHABLE"}, 16, "… and 984 more above\n\nOUTCOME      SERVERS\nFAILED       500\nUNREACHABLE  500"},
 		{[]string{"1 FAILED", "1 LAUNCHED", "3 REFUSED", "2 SKIPPED", "7 UNKNOWN", "9 READY"}, 13, "OUTCOME   SERVERS\nUNKNOWN   7\nREFUSED   3\nSKIPPED   2\nFAILED    1\nREADY     9\nLAUNCHED  1"},
 	} {
-		lines := summaryLines(rowsOf(t, c.rows...), 80, 22)
+		lines := summaryLines(rowsOf(t, c.rows...), 80, 22, words.English)
 		assert.LessOrEqual(t, len(lines), 22)
 		for _, line := range lines {
 			assert.Less(t, utf8.RuneCountInString(line), 80)

@@ -22,24 +22,25 @@ import (
 )
 
 type statusFlags struct {
-	dir         string
+	dir, lang   string
 	json, watch bool
 }
 
 func statusCommand() *cobra.Command {
 	var f statusFlags
 	c := &cobra.Command{
-		Use:   "status [--dir DIR] [--json] [--watch] [HOST…]",
+		Use:   "status [--dir DIR] [--json] [--watch] [--lang ja] [HOST…]",
 		Short: "Show the contact file: which servers are up, and what their applications do",
 		Long: "Reads the contact file directly, with or without a daemon; below the table stands what a manager's daemon adds: that it is ISOLATED,\n" +
 			"and whose UDP is blocked. HOST may be a pattern such as 'web[001-020]' or 'app*'.\n" +
 			"With --watch it goes on: in a terminal a live screen, servers in trouble first, which q ends; else a line for each change.\n" +
-			"Times are UTC.",
+			"Times are UTC. --lang ja shows the statuses that every fleet has in Japanese; JSON, check and the files never do.",
 		Args: exit.Args(cobra.ArbitraryArgs),
 		RunE: func(c *cobra.Command, args []string) error { return status(c, f, args) },
 	}
 	dirFlag(c, &f.dir)
 	c.Flags().BoolVar(&f.json, "json", false, "print JSON")
+	langFlag(c, &f.lang)
 	c.Flags().BoolVar(&f.watch, "watch", false, "go on and show changes, until q or Ctrl-C")
 	return c
 }
@@ -52,9 +53,13 @@ func status(c *cobra.Command, f statusFlags, hosts []string) error {
 	if err != nil {
 		return exit.With(exit.Usage, err)
 	}
+	language, err := languageOf(f.lang)
+	if err != nil {
+		return err
+	}
 	out, errOut := c.OutOrStdout(), c.ErrOrStderr()
 	if f.watch {
-		return watch(c.Context(), f.dir, wanted, out, errOut)
+		return watch(c.Context(), f.dir, wanted, language, out, errOut)
 	}
 	records, empty, err := readRecords(f.dir, wanted)
 	if err != nil {
@@ -67,7 +72,7 @@ func status(c *cobra.Command, f statusFlags, hosts []string) error {
 	}
 	notes, err := daemonNotes(c.Context(), f.dir)
 	if !f.json {
-		printLines(out, append(statusLines(records, time.Now()), notes...))
+		printLines(out, append(statusLines(records, time.Now(), language), notes...))
 	}
 	if err != nil {
 		fmt.Fprintln(errOut, exit.Lines("renraku: status", err))

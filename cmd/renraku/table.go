@@ -1,32 +1,47 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"maps"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"renraku/cmd/internal/control"
+	"renraku/cmd/internal/exit"
+	"renraku/cmd/internal/screen"
+	"renraku/cmd/internal/words"
 	"renraku/contactfile"
 )
 
 // columns lays rows out in columns, two spaces between them.
 func columns(rows [][]string) []string {
-	var b bytes.Buffer
-	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	var widths []int
 	for _, row := range rows {
-		fmt.Fprintln(w, strings.Join(row, "\t"))
+		for i, cell := range row {
+			if i == len(widths) {
+				widths = append(widths, 0)
+			}
+			widths[i] = max(widths[i], screen.Cells(cell))
+		}
 	}
-	w.Flush()
-	lines := strings.Split(strings.TrimSuffix(b.String(), "\n"), "\n")
-	for i := range lines {
-		lines[i] = strings.TrimRight(lines[i], " ")
+	lines := make([]string, len(rows))
+	for i, row := range rows {
+		lines[i] = inColumns(row, widths)
 	}
 	return lines
+}
+
+// inColumns is a row in columns of these widths, in cells of a terminal.
+func inColumns(row []string, widths []int) string {
+	var b strings.Builder
+	for i, cell := range row {
+		b.WriteString(screen.Pad(cell, widths[i]) + "  ")
+	}
+	return strings.TrimRight(b.String(), " ")
 }
 
 func printLines(w io.Writer, lines []string) {
@@ -36,11 +51,11 @@ func printLines(w io.Writer, lines []string) {
 }
 
 // statusLines is the table of status: a heading, and a line for each record.
-func statusLines(records []contactfile.Record, now time.Time) []string {
+func statusLines(records []contactfile.Record, now time.Time, language words.Language) []string {
 	rows := [][]string{{"HOST", "OPERATING", "APPLICATION", "SINCE", "FOR"}}
 	for i := range records {
 		r := &records[i]
-		rows = append(rows, []string{r.Host, string(r.Operating), orDash(r.Application),
+		rows = append(rows, []string{r.Host, language.Status(string(r.Operating)), orDash(language.Status(r.Application)),
 			r.Since.Format(time.RFC3339), shortDuration(now.Sub(r.Since))})
 	}
 	return columns(rows)
@@ -61,10 +76,10 @@ func shortDuration(d time.Duration) string {
 }
 
 // resultLines is the table of run: a heading, and a line for each server.
-func resultLines(rows []control.Row) []string {
+func resultLines(rows []control.Row, language words.Language) []string {
 	table := [][]string{{"HOST", "OUTCOME", "APPLICATION", "TEXT"}}
 	for _, r := range rows {
-		table = append(table, []string{r.Host, r.Outcome, orDash(r.Application), printable(r.Text)})
+		table = append(table, []string{r.Host, r.Outcome, orDash(language.Status(r.Application)), printable(r.Text)})
 	}
 	return columns(table)
 }
@@ -77,6 +92,21 @@ func printable(s string) string {
 		}
 		return r
 	}, s)
+}
+
+// langFlag is the language of the statuses that people read. No environment sets it: scripts read these tables too.
+func langFlag(c *cobra.Command, lang *string) {
+	c.Flags().StringVar(lang, "lang", string(words.English), "show the statuses that every fleet has in this `language`: en or ja")
+	c.RegisterFlagCompletionFunc("lang", cobra.FixedCompletions(words.Languages(), cobra.ShellCompDirectiveNoFileComp))
+}
+
+// languageOf is the language that langFlag has.
+func languageOf(lang string) (words.Language, error) {
+	language, err := words.Parse(lang)
+	if err != nil {
+		return "", exit.With(exit.Usage, fmt.Errorf("--lang %w", err))
+	}
+	return language, nil
 }
 
 func orDash(s string) string {

@@ -14,6 +14,7 @@ import (
 
 	"renraku/cmd/internal/exit"
 	"renraku/cmd/internal/screen"
+	"renraku/cmd/internal/words"
 	"renraku/contactfile"
 	"renraku/slave"
 )
@@ -22,7 +23,7 @@ import (
 const watchEvery = 500 * time.Millisecond
 
 // watch shows the contact file until ctx ends, or until the person in front of it has seen enough.
-func watch(ctx context.Context, dir string, wanted []slave.Pattern, out, errOut io.Writer) error {
+func watch(ctx context.Context, dir string, wanted []slave.Pattern, language words.Language, out, errOut io.Writer) error {
 	first, err := lookAt(ctx, dir, wanted)
 	if err != nil {
 		return err
@@ -46,11 +47,11 @@ func watch(ctx context.Context, dir string, wanted []slave.Pattern, out, errOut 
 			defer full.Close()
 			ctx, stop := signal.NotifyContext(ctx, unix.SIGHUP) // after which the terminal may be there still
 			defer stop()
-			watchScreen(ctx, full, first, looks)
+			watchScreen(ctx, full, first, looks, language)
 			return nil
 		}
 	}
-	show := watchPlainly(out, errOut)
+	show := watchPlainly(out, errOut, language)
 	for l := first; ; {
 		show(l)
 		select {
@@ -107,8 +108,9 @@ func lookOn(ctx context.Context, dir string, wanted []slave.Pattern, looks chan<
 }
 
 // watchScreen shows a board until ctx ends, or until it is told to quit.
-func watchScreen(ctx context.Context, full *screen.Full, l look, looks <-chan look) {
+func watchScreen(ctx context.Context, full *screen.Full, l look, looks <-chan look, language words.Language) {
 	b := newBoard(full.HasKeys())
+	b.language = language
 	b.take(l, time.Now())
 	for {
 		width, height := full.Size()
@@ -129,8 +131,8 @@ func watchScreen(ctx context.Context, full *screen.Full, l look, looks <-chan lo
 }
 
 // watchPlainly prints a line for each change, and each new remark on errOut.
-func watchPlainly(out, errOut io.Writer) func(look) {
-	show, said := changes(out), ""
+func watchPlainly(out, errOut io.Writer, language words.Language) func(look) {
+	show, said := changes(out, language), ""
 	return func(l look) {
 		text := ""
 		if l.remark != nil {
@@ -147,7 +149,7 @@ func watchPlainly(out, errOut io.Writer) func(look) {
 }
 
 // changes prints a line for each record that is new or has changed since the last call.
-func changes(out io.Writer) func([]contactfile.Record) {
+func changes(out io.Writer, language words.Language) func([]contactfile.Record) {
 	last := map[string]contactfile.Record{}
 	ended := false
 	return func(records []contactfile.Record) {
@@ -161,7 +163,7 @@ func changes(out io.Writer) func([]contactfile.Record) {
 				continue
 			}
 			last[r.Host] = r
-			fmt.Fprintln(out, strings.Join([]string{r.Since.Format(time.RFC3339), r.Host, string(r.Operating), orDash(r.Application)}, " "))
+			fmt.Fprintln(out, strings.Join([]string{r.Since.Format(time.RFC3339), r.Host, language.Status(string(r.Operating)), orDash(language.Status(r.Application))}, " "))
 		}
 	}
 }

@@ -140,6 +140,25 @@ q quits\z`)
 	assert.Equal(t, 0, p.Wait(t))
 }
 
+func TestWatchInJapaneseLinesUpInATerminal(t *testing.T) {
+	t.Parallel()
+	file, command := watched(t, "--lang", "ja")
+	terminal, p := watchTerminal(t, command, 80, 24)
+	awaitScreen(t, terminal, `\A3 servers: 2 稼働中, 1 停止中 · [0-9:]{8} UTC
+1 -, 1 未起動, 1 オンライン中
+  HOST   OPERATING  APPLICATION   SINCE                 FOR
+  app02  停止中     -             2026-11-22T12:00:00Z  \w+
+  mgr01  稼働中     未起動        2026-11-22T12:00:00Z  \w+
+  app01  稼働中     オンライン中  2026-11-22T12:00:00Z  \w+
+\n`)
+	assertFits(t, terminal, 80, 24)
+	stop(t, file)
+	awaitScreen(t, terminal, `\n\* app01  停止中     オンライン中  2026-11-22T13:00:00Z  \w+\n  app02  停止中     -  `)
+	assert.Contains(t, terminal.Output(), "\x1b[1;7;31m* app01  停止中", "its colour")
+	terminal.Type(t, "q")
+	assert.Equal(t, 0, p.Wait(t))
+}
+
 // assertFits: no line is wider than the terminal, and there are no more lines than it has.
 func assertFits(t *testing.T, terminal *cmdtest.Terminal, width, height int) {
 	t.Helper()

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+	"golang.org/x/text/width"
 )
 
 // Terminal is a terminal in memory: what is written to Slave can be read with Output, and what Type writes is typed.
@@ -23,14 +24,14 @@ type Terminal struct {
 }
 
 // NewTerminal opens one of this size; with sizes of zero it does not tell its size.
-func NewTerminal(t testing.TB, width, height int) *Terminal {
+func NewTerminal(t testing.TB, columns, rows int) *Terminal {
 	t.Helper()
 	fd, err := unix.Open("/dev/ptmx", unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
 	require.NoError(t, err)
 	require.NoError(t, unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0))
 	n, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
 	require.NoError(t, err)
-	require.NoError(t, unix.IoctlSetWinsize(fd, unix.TIOCSWINSZ, &unix.Winsize{Col: uint16(width), Row: uint16(height)}))
+	require.NoError(t, unix.IoctlSetWinsize(fd, unix.TIOCSWINSZ, &unix.Winsize{Col: uint16(columns), Row: uint16(rows)}))
 	require.NoError(t, unix.SetNonblock(fd, true)) // so that Close ends a read
 	x := &Terminal{master: os.NewFile(uintptr(fd), "ptmx")}
 	x.Slave, err = os.OpenFile("/dev/pts/"+strconv.Itoa(n), os.O_RDWR|unix.O_NOCTTY, 0)
@@ -60,9 +61,9 @@ func (x *Terminal) Begin(t testing.TB, c *exec.Cmd) *Process {
 }
 
 // Resize gives the terminal another size, and its processes the signal that says so.
-func (x *Terminal) Resize(t testing.TB, width, height int) {
+func (x *Terminal) Resize(t testing.TB, columns, rows int) {
 	t.Helper()
-	size := &unix.Winsize{Col: uint16(width), Row: uint16(height)}
+	size := &unix.Winsize{Col: uint16(columns), Row: uint16(rows)}
 	require.NoError(t, unix.IoctlSetWinsize(int(x.Slave.Fd()), unix.TIOCSWINSZ, size))
 }
 
@@ -95,8 +96,11 @@ func Screen(output string) string {
 			s.write(strings.ReplaceAll(part[0], "\x1b", "␛"))
 		}
 	}
-	return strings.TrimRight(strings.Join(s.lines, "\n"), "\n")
+	return strings.TrimRight(strings.ReplaceAll(strings.Join(s.lines, "\n"), secondCell, ""), "\n")
 }
+
+// secondCell stands in the second of the two cells that a wide character of East Asia takes.
+const secondCell = "\x00"
 
 // screen is the lines that a terminal shows, and the place of the cursor.
 type screen struct {
@@ -152,7 +156,13 @@ func (s *screen) to(row, column int) {
 }
 
 func (s *screen) write(text string) {
-	written := []rune(text)
+	var written []rune
+	for _, r := range text {
+		written = append(written, r)
+		if k := width.LookupRune(r).Kind(); k == width.EastAsianWide || k == width.EastAsianFullwidth {
+			written = append(written, []rune(secondCell)...)
+		}
+	}
 	line := []rune(fmt.Sprintf("%-*s", s.column, s.lines[s.row]))
 	line = append(line[:s.column], append(written, line[min(s.column+len(written), len(line)):]...)...)
 	s.lines[s.row], s.column = string(line), s.column+len(written)

@@ -1,14 +1,13 @@
 // Package screen draws in a terminal what changes.
 //
 // screen.go has Live, whose drawings take the place of the one before, below what was printed earlier. full.go has Full, which takes the
-// whole terminal and gives it back; keys.go knows its keys.
+// whole terminal and gives it back; keys.go knows its keys. cells.go measures texts as terminals do.
 package screen
 
 import (
 	"bufio"
 	"fmt"
 	"os"
-	"unicode/utf8"
 
 	"golang.org/x/term"
 )
@@ -80,10 +79,5 @@ func size(terminal *os.File) (width, height int) {
 	return width, height
 }
 
-// cut keeps one character free, since some terminals wrap when the last one is written.
-func cut(line string, width int) string {
-	if utf8.RuneCountInString(line) < width {
-		return line
-	}
-	return string([]rune(line)[:max(width-1, 0)])
-}
+// cut keeps one cell free, since some terminals wrap when the last one is written.
+func cut(line string, width int) string { return Cut(line, max(width-1, 0)) }

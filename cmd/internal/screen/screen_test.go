@@ -78,13 +78,14 @@ func TestFileIsNoTerminal(t *testing.T) {
 	assert.False(t, ok)
 }
 
-func TestCutKeepsOneCharacterFree(t *testing.T) {
+func TestCutKeepsOneCellFree(t *testing.T) {
 	for _, c := range []struct {
 		line  string
 		width int
 		want  string
 	}{
 		{"", 5, ""}, {"abcd", 5, "abcd"}, {"abcde", 5, "abcd"}, {"äöüßx", 5, "äöüß"}, {"abc", 1, ""}, {"abc", 0, ""},
+		{"稼働中", 7, "稼働中"}, {"稼働中", 6, "稼働"}, {"a稼働中", 7, "a稼働"},
 	} {
 		assert.Equal(t, c.want, cut(c.line, c.width), "%q %d", c.line, c.width)
 	}
