@@ -216,6 +216,8 @@ func notTaken(t telegram.Telegram, err error) string {
 		return fmt.Sprintf("no receipt within %v", ReceiptWait)
 	case errors.Is(err, io.EOF):
 		return "the connection ended without a receipt"
+	case errors.Is(err, context.Canceled):
+		return "the daemon ends"
 	}
 	return err.Error()
 }

@@ -3,6 +3,7 @@ package slave
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"testing"
@@ -219,4 +220,8 @@ func TestAResultWithoutAReceiptComesToTheManagersPort(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, r.stop())
 	assert.Len(t, r.results.delivered(), 2, "a refusal of an order that is not the manager's is no business of its")
+}
+
+func TestAnAnswerThatTheEndOfTheDaemonLeftWithoutAReceiptSaysSo(t *testing.T) {
+	assert.Equal(t, "the daemon ends", notTaken(nil, fmt.Errorf("read the receipt: %w", context.Canceled)))
 }

@@ -67,7 +67,7 @@ func history(c *cobra.Command, f historyFlags) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("no history in %s: has renrakud ever run there? --dir names another directory", f.dir)
 	}
-	if err := errors.Join(err, out.Flush()); err != nil {
+	if err := errors.Join(notPermitted(err), out.Flush()); err != nil {
 		return err
 	}
 	switch {

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/signal"
 	"syscall"
@@ -117,13 +118,21 @@ func dirFlag(c *cobra.Command, dir *string) {
 	c.Flags().StringVar(dir, "dir", daemon.DefaultDir, "the `directory` of the daemon")
 }
 
+// notPermitted says of a file that may not be read who may.
+func notPermitted(err error) error {
+	if errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("%w: its group may read it, and this user is not in it", err)
+	}
+	return err
+}
+
 // daemonError gives what a client of the daemon says its exit status.
 func daemonError(err error) error {
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, control.ErrNoDaemon):
-		return exit.With(exit.NoDaemon, err)
+		return exit.With(exit.NoDaemon, fmt.Errorf("%w: start renrakud there, or name another directory with --dir", err))
 	case errors.Is(err, control.ErrRequest):
 		return exit.With(exit.Usage, err)
 	}

@@ -31,7 +31,7 @@ func outputCommand() *cobra.Command {
 				return fmt.Errorf("no directory %s: has renrakud ever run there? --dir names another directory", dir)
 			}
 			if err != nil {
-				return exit.With(exit.NotWell, err)
+				return exit.With(exit.NotWell, notPermitted(err))
 			}
 			if err := writeOutput(c.OutOrStdout(), c.ErrOrStderr(), &o); err != nil {
 				return exit.With(exit.NotWell, fmt.Errorf("write the output: %w", err))

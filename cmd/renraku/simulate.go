@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -63,7 +64,7 @@ func simulate(c *cobra.Command, prefix string, slaves int, listen, keys string) 
 	}
 	socket, err := net.ListenUDP("udp", address)
 	if err != nil {
-		return fmt.Errorf("--listen %s: %w", listen, err)
+		return fmt.Errorf("--listen %s: %w", listen, plainListenError(err))
 	}
 	packets, err := datagram.New(socket)
 	if err != nil {
@@ -74,7 +75,7 @@ func simulate(c *cobra.Command, prefix string, slaves int, listen, keys string) 
 	listener, err := net.Listen("tcp", packets.LocalAddr().String())
 	if err != nil {
 		packets.Close()
-		return err
+		return fmt.Errorf("--listen %s: %w", listen, plainListenError(err))
 	}
 	fmt.Fprintf(c.OutOrStdout(), "answering as %s on %v; for the definition:\n\n[[slave]]\nhost    = %q\naddress = %q\n\n",
 		count(slaves, "slave", "slaves"), packets.LocalAddr(), s.Hosts(), packets.LocalAddr().String())
@@ -85,6 +86,15 @@ func simulate(c *cobra.Command, prefix string, slaves int, listen, keys string) 
 	}
 	if c.Context().Err() == context.Canceled {
 		return nil
+	}
+	return err
+}
+
+// plainListenError is why a socket cannot be opened, without the words of Go's network package.
+func plainListenError(err error) error {
+	var number syscall.Errno
+	if errors.As(err, &number) {
+		return number
 	}
 	return err
 }

@@ -173,7 +173,7 @@ func readRecords(dir string, wanted []slave.Pattern) (kept []contactfile.Record,
 	}
 	empty = err == nil && len(records) == 0
 	if err != nil || len(wanted) == 0 {
-		return records, empty, err
+		return records, empty, notPermitted(err)
 	}
 	kept = records[:0]
 	for _, r := range records {

@@ -2,8 +2,11 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"io/fs"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -90,4 +93,13 @@ func TestStatusDoesNotWaitForADaemonThatDoesNotAnswer(t *testing.T) {
 	assert.Contains(t, out.Stdout, "mgr01  RUNNING")
 	assert.GreaterOrEqual(t, time.Since(began), stateWait)
 	assert.Less(t, time.Since(began), aWhile)
+}
+
+func TestWhoMayNotReadAFileIsToldWhoMay(t *testing.T) {
+	t.Parallel()
+	err := fmt.Errorf("read history: %w", &fs.PathError{Op: "open", Path: "history.dat", Err: syscall.EACCES})
+	assert.EqualError(t, notPermitted(err), "read history: open history.dat: permission denied: its group may read it, and this user is not in it")
+	assert.ErrorIs(t, notPermitted(err), fs.ErrPermission)
+	assert.Equal(t, fs.ErrNotExist, notPermitted(fs.ErrNotExist))
+	assert.NoError(t, notPermitted(nil))
 }

@@ -3,7 +3,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -74,6 +76,9 @@ func run(ctx context.Context, f flags) error {
 	signal.Notify(hangups, syscall.SIGHUP) // one that comes while the daemon starts must not end it
 	defer signal.Stop(hangups)
 	d, err := definition.Load(f.config)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("%w: --config names another", err)
+	}
 	if err != nil {
 		return exit.With(exit.Usage, err)
 	}

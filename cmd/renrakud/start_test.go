@@ -28,7 +28,7 @@ func TestWrongStartsSayWhyAndExit(t *testing.T) {
 
 	out = start("--config", f.Config, "--host", first, "--dir", f.Dir("other"))
 	assert.Equal(t, 1, out.Code)
-	assert.Contains(t, out.Stderr, fmt.Sprintf("renrakud: another program listens on 127.0.0.1:%d: ", f.Ports[first]))
+	assert.Equal(t, fmt.Sprintf("renrakud: another program listens on 127.0.0.1:%d: address already in use\n", f.Ports[first]), out.Stderr)
 
 	out = start("--config", f.Config, "--host", "db01", "--dir", f.Dir("db01"))
 	assert.Equal(t, cmdtest.Output{Code: 2, Stderr: fmt.Sprintf(
@@ -37,7 +37,7 @@ func TestWrongStartsSayWhyAndExit(t *testing.T) {
 
 	out = start("--config", f.Dir("none.toml"))
 	assert.Equal(t, 2, out.Code)
-	assert.Contains(t, out.Stderr, "renrakud: read the definition: ")
+	assert.Equal(t, fmt.Sprintf("renrakud: read the definition: open %s: no such file or directory: --config names another\n", f.Dir("none.toml")), out.Stderr)
 	require.NoError(t, os.Chmod(f.Config, 0o646))
 	out = start("--config", f.Config, "--host", first, "--dir", f.Dir("other"))
 	assert.Equal(t, cmdtest.Output{Code: 2, Stderr: fmt.Sprintf("renrakud: read the definition: %s is not to be trusted: "+

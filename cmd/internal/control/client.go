@@ -81,12 +81,36 @@ func (c *Client) Order(ctx context.Context, o Order, head func(Head), row func(R
 	for n := range h.Hosts {
 		var r Row
 		if err := lines.Decode(&r); err != nil {
-			return fmt.Errorf("the daemon ended after %d of %d results: %w", n, len(h.Hosts), err)
+			return fmt.Errorf("the daemon ended after %d of %d results: orders that were sent go on, and the history will have their outcomes",
+				n, len(h.Hosts))
 		}
 		row(r)
 	}
 	return nil
 }
+
+// plainError is why a request has no answer, without the words of Go's network packages.
+func plainError(ctx context.Context, err error) error {
+	var number syscall.Errno
+	switch {
+	case errors.Is(ctx.Err(), context.Canceled):
+		return errInterrupted
+	case errors.Is(err, context.DeadlineExceeded):
+		return errNoAnswer
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return errEnded
+	case errors.As(err, &number):
+		return number
+	}
+	return err
+}
+
+// Why a request has no answer.
+var (
+	errInterrupted = errors.New("interrupted; what it was told before that goes on")
+	errNoAnswer    = errors.New("it does not answer")
+	errEnded       = errors.New("it ended before it had answered")
+)
 
 func (c *Client) command(ctx context.Context, path string, request any) error {
 	body, err := c.do(ctx, http.MethodPost, path, request)
@@ -113,10 +137,12 @@ func (c *Client) do(ctx context.Context, method, path string, request any) (io.R
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
 		return nil, fmt.Errorf("%w in %s", ErrNoDaemon, c.dir)
+	case errors.Is(err, syscall.EINVAL): // the path of a socket is longer than maxPath
+		return nil, fmt.Errorf("%w in %s: its name is too long for one", ErrNoDaemon, c.dir)
 	case errors.Is(err, fs.ErrPermission):
-		return nil, fmt.Errorf("%s: no permission to talk to the daemon", filepath.Join(c.dir, SocketName))
+		return nil, fmt.Errorf("%s: no permission to talk to the daemon: its group may, and this user is not in it", filepath.Join(c.dir, SocketName))
 	case err != nil:
-		return nil, fmt.Errorf("talk to the daemon in %s: %w", c.dir, err)
+		return nil, fmt.Errorf("talk to the daemon in %s: %w", c.dir, plainError(ctx, err))
 	case answer.StatusCode == http.StatusOK:
 		return answer.Body, nil
 	}

@@ -191,6 +191,28 @@ func TestNoDaemonIsToldFromOtherTroubles(t *testing.T) {
 	assert.ErrorIs(t, NewClient(dir).Begin(t.Context()), ErrNoDaemon)
 }
 
+func TestTroubleWithTheSocketIsToldInPlainWords(t *testing.T) {
+	dir := cmdtest.Dir(t)
+	file := filepath.Join(dir, "file")
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
+	assert.EqualError(t, NewClient(file).Begin(t.Context()), "talk to the daemon in "+file+": not a directory")
+
+	long := filepath.Join(dir, strings.Repeat("x", maxPath))
+	err := NewClient(long).Begin(t.Context())
+	assert.EqualError(t, err, "no daemon is running in "+long+": its name is too long for one")
+	assert.ErrorIs(t, err, ErrNoDaemon)
+
+	deaf, err := net.Listen("unix", filepath.Join(dir, SocketName))
+	require.NoError(t, err)
+	defer deaf.Close()
+	canceled, cancel := context.WithCancel(t.Context())
+	cancel()
+	assert.EqualError(t, NewClient(dir).End(canceled), "talk to the daemon in "+dir+": interrupted; what it was told before that goes on")
+	late, stop := context.WithTimeout(t.Context(), time.Millisecond)
+	defer stop()
+	assert.EqualError(t, NewClient(dir).End(late), "talk to the daemon in "+dir+": it does not answer")
+}
+
 func TestSocketOfADeadDaemonIsReplaced(t *testing.T) {
 	dir := cmdtest.Dir(t)
 	leaveSocket(t, dir)
@@ -246,7 +268,7 @@ func TestDaemonThatDiesInTheMiddleIsNoted(t *testing.T) {
 		name, answer, want string
 		rows               int
 	}{
-		{"before the answer", "", "talk to the daemon in ", 0},
+		{"before the answer", "", ": it ended before it had answered", 0},
 		{"before the head", chunked, "read the daemon's answer: ", 0},
 		{"before the rows", chunked + head, "the daemon ended after 0 of 3 results: ", 0},
 		{"after a row", chunked + head + chunk(`{"host":"b"}`+"\n"), "the daemon ended after 1 of 3 results: ", 1},
@@ -262,7 +284,9 @@ func TestDaemonThatDiesInTheMiddleIsNoted(t *testing.T) {
 			assert.Equal(t, c.rows, rows)
 		})
 	}
-	_, err := NewClient(dies(t, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{")).State(t.Context())
+	err := NewClient(dies(t, chunked+head)).Order(t.Context(), Order{}, noHead, func(Row) {})
+	assert.EqualError(t, err, "the daemon ended after 0 of 3 results: orders that were sent go on, and the history will have their outcomes")
+	_, err = NewClient(dies(t, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{")).State(t.Context())
 	assert.ErrorContains(t, err, "read the daemon's answer: ")
 }
 

@@ -57,7 +57,11 @@ func listenAt(address string) (*datagram.Conn, net.Listener, error) {
 }
 
 func plainListenError(address string, err error) error {
-	if errors.Is(err, syscall.EADDRINUSE) {
+	var number syscall.Errno
+	if errors.As(err, &number) { // without the words of Go's network package
+		err = number
+	}
+	if number == syscall.EADDRINUSE {
 		return fmt.Errorf("another program listens on %s: %w", address, err)
 	}
 	return fmt.Errorf("listen on %s: %w", address, err)
