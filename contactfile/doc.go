@@ -15,6 +15,9 @@
 // ever added at its end, each on disk before its outcome is told to anyone. HISTORY.md is its format. Whoever holds the contact
 // file's lock is its one writer too.
 //
+// At the manager stands the maintenance file (maintenance.dat) beside them: the servers in maintenance, in records of 128 bytes too.
+// It is replaced as a whole. MAINTENANCE.md is its format.
+//
 // The files, and what each owns:
 //
 //   - record.go: one record, to bytes.
@@ -25,5 +28,6 @@
 //   - history.go: the history's writer: open and cut off a torn end, append, reserve space.
 //   - history_file.go: the system calls under it.
 //   - history_read.go: reading it, for the writer and for those who hold no lock.
+//   - maintenance.go: the maintenance file: a record to bytes and back, reading and replacing it.
 //   - errors.go: what is wrong with a record.
 package contactfile

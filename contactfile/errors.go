@@ -46,6 +46,9 @@ const (
 	FieldTrigger Field = "trigger"
 	FieldOutcome Field = "outcome"
 	FieldText    Field = "text"
+
+	// Of the maintenance file alone.
+	FieldUntil Field = "end of maintenance"
 )
 
 // FieldError says which field of which record is wrong, where in the file, and why.
