@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -98,13 +97,14 @@ func ReadMaintenance(path string) ([]Maintenance, error) {
 		return nil, fmt.Errorf("read maintenance file: %w", err)
 	}
 	defer f.Close()
-	var text strings.Builder
-	if n, err := io.Copy(&text, io.LimitReader(f, MaxRecords*MaintenanceLength+1)); err != nil {
-		return nil, fmt.Errorf("read maintenance file: %w", err)
-	} else if n > MaxRecords*MaintenanceLength {
+	if info, err := f.Stat(); err == nil && info.Size() > MaxRecords*MaintenanceLength {
 		return nil, fmt.Errorf("read maintenance file %s: %w", path, ErrTooLarge)
 	}
-	all, err := decodeAllMaintenance(text.String())
+	b, err := io.ReadAll(io.LimitReader(f, MaxRecords*MaintenanceLength))
+	if err != nil {
+		return nil, fmt.Errorf("read maintenance file: %w", err)
+	}
+	all, err := decodeAllMaintenance(string(b))
 	if err != nil {
 		return nil, fmt.Errorf("read maintenance file %s: %w", path, err)
 	}

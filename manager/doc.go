@@ -9,6 +9,8 @@
 //   - monitor.go: one slave's monitor (15, 16, 18–24, 28–30), pure: it takes the time and says what is to be done.
 //   - isolation.go: whether the manager suspects itself, since more than half of the slaves fell silent together: pure counts.
 //     suspicion.go: what it does then: judgement is held, the others are asked before their time; the hold's end.
+//   - maintenance.go: servers in maintenance: who is, what is not told of them, and what is told at the end.
+//     maintenance_file.go: how that survives a restart, and ends by itself.
 //   - fallback.go: one inquiry on TCP before a judgement for want of an answer on UDP; whose UDP is blocked.
 //   - schedule.go: which monitor is due next: a ring of ticks. hosts.go: which monitor is whose.
 //   - management.go: one slave's management process (17): the update of fields 132 and 133; the events, told in their order.

@@ -182,11 +182,14 @@ func (e *ExecutionControl) check(t target, inProgress bool) (*slave.Process, sla
 	if err == nil {
 		r.Application, err = telegram.NewStatus(record.Application)
 	}
+	in := e.status.maintenanceAt(t.host)
 	switch {
 	case !e.status.Monitoring():
 		r.Text = "no monitoring"
 	case err != nil:
 		r.Text = err.Error()
+	case in != nil:
+		r.Text = in.reason(t.host)
 	case record.Operating != contactfile.Running:
 		r.Text = "the server is " + string(record.Operating)
 	case p == nil || !p.On(t.host.String()):

@@ -14,13 +14,14 @@ const minIsolated = 3
 // Each slave that falls silent or answers costs the same, however many there are.
 //
 // A slave counts as silent from the first response wait that is over without an answer until it answers; one that was called STOPPED
-// for its silence counts for one interval more. That interval is the longest of all slaves. A slave that said STOPPED never counts.
+// for its silence counts for one interval more. That interval is the longest of all slaves. A slave that said STOPPED never counts,
+// and one in maintenance counts as one that does not run.
 type isolation struct {
 	hold     time.Duration // the longest; 0: the manager never suspects itself
 	interval time.Duration // the longest of all slaves
 	bound    time.Duration // the longest time until silence is found out
 
-	running int              // slaves as judged
+	running int              // slaves as judged, but for those in maintenance
 	answers uint32           // of slaves that run
 	silent  map[*monitor]int // slaves that run, and did not answer; the hold in which their judgement was due, 0 for none
 	fell    map[*monitor]time.Time
@@ -72,7 +73,7 @@ func (i *isolation) wake(next time.Time) time.Time {
 
 // missed is for a slave that let a response wait pass.
 func (i *isolation) missed(m *monitor) {
-	if i.hold == 0 || !m.running || m.ending {
+	if i.hold == 0 || !m.counts() || m.ending {
 		return
 	}
 	delete(i.asked, m)
@@ -87,7 +88,7 @@ func (i *isolation) answered(m *monitor, running bool) (wasSilent bool) {
 		_, wasSilent = i.silent[m]
 	}
 	i.forget(m)
-	if running {
+	if running && !m.maintained {
 		i.answers++
 	}
 	i.judged(m, running)
@@ -97,6 +98,7 @@ func (i *isolation) answered(m *monitor, running bool) (wasSilent bool) {
 // judged is for any judgement, before it is made.
 func (i *isolation) judged(m *monitor, running bool) {
 	switch {
+	case m.maintained:
 	case running && !m.running:
 		i.running++
 	case !running && m.running:
@@ -107,7 +109,7 @@ func (i *isolation) judged(m *monitor, running bool) {
 // fallen is for a slave that is called STOPPED for its silence, before it is.
 func (i *isolation) fallen(now time.Time, m *monitor) {
 	i.forget(m)
-	if i.hold > 0 && m.running {
+	if i.hold > 0 && m.counts() {
 		i.fell[m] = now
 		i.falls = append(i.falls, fall{m, now})
 	}
@@ -118,6 +120,20 @@ func (i *isolation) fallen(now time.Time, m *monitor) {
 func (i *isolation) left(m *monitor) {
 	i.forget(m)
 	i.judged(m, false)
+}
+
+// maintain has the slave count as one that does not run, or as what it is again.
+func (i *isolation) maintain(m *monitor, maintained bool) {
+	if maintained == m.maintained {
+		return
+	}
+	if maintained {
+		i.left(m)
+	}
+	m.maintained = maintained
+	if m.counts() {
+		i.running++
+	}
 }
 
 // forget has the slave not count as silent. Almost always nobody does.
@@ -189,7 +205,7 @@ func (i *isolation) holdsFor(now time.Time, m *monitor) (held, begins bool) {
 // were due since its round began are silent too, half of them at least: only so can it be known in time whether it is more than half
 // of all. That is once in an interval at most.
 func (i *isolation) wantsToAsk(now time.Time, m *monitor) bool {
-	if i.hold == 0 || i.isolated() || !m.running || m.ending || i.running < minIsolated || now.Before(i.rest) ||
+	if i.hold == 0 || i.isolated() || !m.counts() || m.ending || i.running < minIsolated || now.Before(i.rest) ||
 		!i.askedAt.IsZero() && now.Sub(i.askedAt) < i.interval {
 		return false
 	}

@@ -29,6 +29,7 @@ func Limits(slaves []Slave, sealed, fallback bool) []slave.Limit {
 		{At: "manager", What: "time for a response beyond the timeout", Value: slave.AsWritten(responseMore), More: "UNKNOWN"},
 		{At: "manager", What: "time for one without timeout and connection", Value: slave.AsWritten(endlessWait), More: "UNKNOWN"},
 		{At: "manager", What: "records looked at for responses at its start", Value: fmt.Sprint(maxRestored), More: "recorded once more"},
+		{At: "manager", What: "maintenance of a server", Value: slave.AsWritten(MostMaintenance), More: "an error"},
 		{At: "manager", What: "hosts that a message names", Value: fmt.Sprint(maxNamed), More: "counted"},
 	}
 	if sealed {

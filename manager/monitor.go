@@ -41,11 +41,14 @@ type monitor struct {
 	judged     bool // there was a judgement since monitoring began
 	management management
 
+	maintained bool // isolation.maintain sets it
+
 	ending  bool // END is being told (25)
 	leaving bool // since the definition does not have the slave any more
 	ended   bool // END was answered, or nobody is there to answer it
 
 	application telegram.Status // field 133 as last known
+	heard       bool            // it is known from the slave
 
 	probe *tcpProbe // the inquiry on TCP of this attempt; nil: none
 	onTCP tcpTurns  // of a stopped slave
@@ -65,6 +68,9 @@ func newMonitor(sl *Slave) *monitor {
 		place:       unplaced,
 	}
 }
+
+// counts says whether the manager's suspicion of itself counts the slave as one that runs.
+func (m *monitor) counts() bool { return m.running && !m.maintained }
 
 // known is the slave's contact record with what is known of it.
 func (m *monitor) known(now time.Time) contactfile.Record {
@@ -104,6 +110,7 @@ func (m *monitor) applicationOf(r *telegram.StatusResponse) *telegram.Status {
 
 // learn keeps field 133 as it is now known, and says whether that is news; nil is none.
 func (m *monitor) learn(application *telegram.Status) bool {
+	m.heard = m.heard || application != nil
 	if application == nil || *application == m.application {
 		return false
 	}

@@ -72,6 +72,7 @@ func (s *StatusControl) SetSlaves(slaves []Slave) error {
 	if err := s.takeOver(t); err != nil {
 		return fmt.Errorf("take over the slaves of the definition: %w", err)
 	}
+	s.dropMaintenance()
 	s.log.Info("slaves of the definition taken over", "host", s.own.Host().String(), "slaves", len(t.slaves), "new", len(t.fresh), "gone", len(t.gone))
 	return nil
 }

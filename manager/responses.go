@@ -41,10 +41,15 @@ func (r *responses) take(x *telegram.ExecutionResponse, own *sentOrder) (slave.R
 	result, fresh, err := r.targets.take(x, own)
 	r.untaken.say(x.Host, err)
 	if fresh {
-		result.Log(r.log)
+		in := r.status.maintenanceAt(x.Host)
+		result.Log(r.log.With(in.mark()...))
 		p, plain := r.targets.defined.process(x.Process), result
 		plain.Text = result.Unmarked()
-		if event := plain.Event(p != nil && p.Type == slave.Simple); event != "" {
+		switch event := plain.Event(p != nil && p.Type == slave.Simple); {
+		case event == "":
+		case in != nil:
+			r.drops.Count(slave.DropMaintenance)
+		default:
 			r.tell(event)
 		}
 	}

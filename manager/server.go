@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"path/filepath"
 	"syscall"
 	"time"
 
@@ -66,11 +67,12 @@ func NewServer(cfg Config, file *contactfile.File, packets slave.PacketConn, lis
 	s := &Server{cfg: cfg, packets: packets, listener: listener}
 	own := slave.NewOwnRecord(cfg.Host, file, 0)
 	own.Remember(cfg.Records.Memory)
-	own.Tell(cfg.Tell)
+	own.Tell(s.tellOwn)
 	s.own = slave.NewExecutionControl(slave.ExecutionConfig{
-		Host: cfg.Host, Own: own, Processes: cfg.Processes, Records: cfg.Records, Tell: cfg.Tell, Log: cfg.Log})
+		Host: cfg.Host, Own: own, Processes: cfg.Processes, Records: cfg.Records, Tell: s.tellOwn, Log: cfg.Log})
 	s.status = NewStatusControl(own, cfg.Slaves, file, packets, cfg.Log, &s.drops)
 	s.status.Tell(cfg.Tell)
+	s.status.KeepMaintenance(filepath.Join(cfg.Records.Dir(), MaintenanceFile))
 	if cfg.Security != nil {
 		s.start = cfg.Records.NextStart(time.Now(), s.status.ownLog)
 		s.status.Seal(cfg.Host, cfg.Security.Current().Masters, s.start.Number)
@@ -138,7 +140,7 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	s.own.Recover() // before Begin: without monitoring, nothing is ordered
 	services := []func(context.Context) error{
-		s.status.Serve, s.serveResponses, s.targets.keepDeadlines, s.status.keepResolved, s.keepFile, s.reportDrops}
+		s.status.Serve, s.serveResponses, s.targets.keepDeadlines, s.status.keepResolved, s.status.keepMaintenance, s.keepFile, s.reportDrops}
 	if s.start != nil {
 		services = append(services, s.start.Keep)
 	}

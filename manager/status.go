@@ -33,7 +33,9 @@ type StatusControl struct {
 	isolation isolation // with mu, and so the next
 	fallback  fallback
 
-	reloading sync.Mutex                // held by SetSlaves, before mu
+	maintenance maintenance
+
+	reloading sync.Mutex                // held by SetSlaves, and by who changes which servers are in maintenance, before mu
 	addresses atomic.Pointer[addresses] // of all slaves; SetSlaves replaces them
 
 	mu         sync.Mutex
@@ -66,6 +68,7 @@ func NewStatusControl(own *slave.OwnRecord, slaves []Slave, file *contactfile.Fi
 		roundTrips:  newHistogram(roundTripBounds),
 	}
 	s.isolation.reset()
+	s.maintenance.open(log)
 	s.fallback.blocked = map[*monitor]bool{}
 	s.fallback.bound(nil)
 	s.schedule = newSchedule(time.Now(), nil)
@@ -270,11 +273,9 @@ func (s *StatusControl) judgeRunning(now time.Time, m *monitor, r *telegram.Stat
 	application := m.applicationOf(r)
 	s.write(now, m, true, application)
 	if m.judge(true) {
-		name := m.host.String()
 		m.onTCP = tcpTurns{}
 		s.judgements.Running++
-		s.log.Info(name+" RUNNING", "host", name, "application", r.Status.String())
-		s.events.add(name + " RUNNING")
+		s.becomes(slog.LevelInfo, m, string(contactfile.Running), "application", r.Status.String())
 	}
 	s.learn(m, application)
 }
@@ -285,10 +286,8 @@ func (s *StatusControl) judgeStopped(now time.Time, m *monitor, r *telegram.Stat
 	s.write(now, m, false, &r.Status)
 	m.management.end()
 	if m.judge(false) && !m.ending {
-		name := m.host.String()
 		s.judgements.Stopped++
-		s.log.Warn(name+" STOPPED", "host", name, "application", r.Status.String(), "reason", saidSo(r))
-		s.events.add(name + " STOPPED")
+		s.becomes(slog.LevelWarn, m, string(contactfile.Stopped), "application", r.Status.String(), "reason", saidSo(r))
 	}
 	s.learn(m, &r.Status)
 }
@@ -297,7 +296,7 @@ func (s *StatusControl) judgeStopped(now time.Time, m *monitor, r *telegram.Stat
 func (s *StatusControl) learn(m *monitor, application *telegram.Status) {
 	if m.learn(application) {
 		s.judgements.Application++
-		s.events.add(m.host.String() + " application " + application.String())
+		s.tell(m.host, "application "+application.String())
 	}
 }
 
@@ -327,10 +326,8 @@ func (s *StatusControl) judgeSilence(now time.Time, m *monitor, reason string) {
 		m.management.end()
 	}
 	if m.judge(false) {
-		name := m.host.String()
 		s.judgements.Silent++
-		s.log.Warn(name+" STOPPED", "host", name, "reason", reason)
-		s.events.add(name + " STOPPED")
+		s.becomes(slog.LevelWarn, m, string(contactfile.Stopped), "reason", reason)
 	}
 }
 

@@ -61,7 +61,7 @@ func (s *StatusControl) askOthers(now, until time.Time) {
 	i.askedAt, i.askedUntil = now, until
 	over := until.Sub(now) / 2
 	for n, m := range s.monitors {
-		if m.running && !m.waiting && !m.ending {
+		if m.counts() && !m.waiting && !m.ending {
 			m.askAt(now.Add(over * time.Duration(n) / time.Duration(len(s.monitors))))
 			i.asked[m] = true
 			s.schedule.moved(m)

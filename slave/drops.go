@@ -47,6 +47,7 @@ const (
 	DropUDP             // a round was answered on TCP alone
 	DropProbe           // before a judgement there was no place for an inquiry on TCP
 	DropIsolated        // a trigger ordered nothing, since the manager suspected itself
+	DropMaintenance     // an event was not told, since its server is in maintenance
 
 	DropNotSealed     // a connection on which no TLS came, in sealed mode
 	DropHandshake     // a handshake of TLS that failed for another reason than the two below
@@ -88,6 +89,7 @@ var dropNames = [dropCount]string{
 	DropUDP:             "answered on TCP alone",
 	DropProbe:           "no place for an inquiry on TCP",
 	DropIsolated:        "triggers held",
+	DropMaintenance:     "events in maintenance",
 
 	DropNotSealed:     "not sealed",
 	DropHandshake:     "TLS handshake",

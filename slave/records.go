@@ -52,6 +52,9 @@ func openRecordsInBoot(dir, boot string, log *slog.Logger) (*Records, error) {
 	return r, nil
 }
 
+// Dir is the daemon's directory.
+func (r *Records) Dir() string { return r.dir }
+
 // KeepParent has a parent wait for the next run until Close, so that no order waits for one to be started.
 func (r *Records) KeepParent(log *slog.Logger) {
 	if err := r.Runs.KeepParent(); err != nil { // each run starts its own then
