@@ -102,3 +102,15 @@ func TestMaintenanceThatTheDiskDoesNotTakeDoesNotBeginAndEndsAllTheSame(t *testi
 	s.endMaintenanceInTime()
 	assert.Equal(t, []string{"app02"}, readMaintenance(t, path), "it is written at the next look")
 }
+
+func TestARunningManagerEndsMaintenanceByItself(t *testing.T) {
+	packets, listener, _ := sockets(t, "127.0.0.1")
+	file, path := contact(t)
+	dir := t.TempDir()
+	server := NewServer(Config{Host: host(t, "mgr01"), Records: recordsIn(t, dir), Log: quiet()}, file, packets, listener)
+	inBackground(t, server.Run)
+	eventually(t, path, "mgr01 RUNNING NOT-STARTED")
+	require.NoError(t, server.status.Maintain([]telegram.Host{host(t, "mgr01")}, time.Now(), slave.ByOperator)) // up to a second from now
+	require.Eventually(t, func() bool { return len(server.Maintained()) == 0 }, patience, time.Millisecond)
+	require.Eventually(t, func() bool { return len(readMaintenance(t, filepath.Join(dir, MaintenanceFile))) == 0 }, patience, time.Millisecond)
+}

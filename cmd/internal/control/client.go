@@ -37,16 +37,17 @@ func NewClient(dir string) *Client {
 
 // State asks the daemon for its state.
 func (c *Client) State(ctx context.Context) (State, error) {
-	var s State
-	body, err := c.do(ctx, http.MethodGet, "/state", nil)
-	if err != nil {
-		return State{}, err
-	}
-	defer body.Close()
-	if err := json.NewDecoder(body).Decode(&s); err != nil {
-		return State{}, fmt.Errorf("read the daemon's answer: %w", err)
-	}
-	return s, nil
+	return ask[State](ctx, c, http.MethodGet, "/state", nil)
+}
+
+// Maintain has servers be in maintenance, or not any more, and gives their maintenance.
+func (c *Client) Maintain(ctx context.Context, m Maintain) (Maintenance, error) {
+	return ask[Maintenance](ctx, c, http.MethodPost, "/maintain", m)
+}
+
+// Maintenance asks the manager's daemon for the servers in maintenance.
+func (c *Client) Maintenance(ctx context.Context) (Maintenance, error) {
+	return ask[Maintenance](ctx, c, http.MethodGet, "/maintenance", nil)
 }
 
 // Begin begins monitoring.
@@ -111,6 +112,20 @@ var (
 	errNoAnswer    = errors.New("it does not answer")
 	errEnded       = errors.New("it ended before it had answered")
 )
+
+// ask sends a request whose answer is one value.
+func ask[T any](ctx context.Context, c *Client, method, path string, request any) (T, error) {
+	var v, none T
+	body, err := c.do(ctx, method, path, request)
+	if err != nil {
+		return none, err
+	}
+	defer body.Close()
+	if err := json.NewDecoder(body).Decode(&v); err != nil {
+		return none, fmt.Errorf("read the daemon's answer: %w", plainError(ctx, err))
+	}
+	return v, nil
+}
 
 func (c *Client) command(ctx context.Context, path string, request any) error {
 	body, err := c.do(ctx, http.MethodPost, path, request)

@@ -7,6 +7,8 @@
 //	POST /order  Order → Head, then one Row for each server as it comes, one JSON value a line
 //	POST /message Message → {}   a message for the triggers
 //	POST /status Status → {}     corrects field 133 of the daemon's own server
+//	POST /maintain Maintain → Maintenance   of the servers that it means, as it is then
+//	GET  /maintenance → Maintenance         of all servers that are in it
 //
 // Where something is wrong, the answer is a Fault with the HTTP status 400 (the request) or 500 (the daemon).
 //
@@ -16,6 +18,7 @@ package control
 import (
 	"errors"
 	"fmt"
+	"time"
 )
 
 // SocketName is the name of the socket in the daemon's directory.
@@ -33,6 +36,9 @@ type State struct {
 	Isolated        bool     `json:"isolated"`          // it suspects itself of being cut off, and holds its judgement
 	UDPBlocked      []string `json:"udp_blocked"`       // slaves that answer on TCP alone, the first 10
 	UDPBlockedCount int      `json:"udp_blocked_count"` // all of them
+
+	Maintenance      []Maintained `json:"maintenance"`       // servers in maintenance in definition order, the first 10
+	MaintenanceCount int          `json:"maintenance_count"` // all of them
 }
 
 // Order asks for a process on the servers that match one of the patterns, or on all.
@@ -51,6 +57,24 @@ type Message struct {
 // Status is the application execution status that stands from now on.
 type Status struct {
 	Application string `json:"application"`
+}
+
+// Maintain has the servers that match one of the patterns be in maintenance, or not any more.
+type Maintain struct {
+	Hosts []string `json:"hosts"`
+	For   string   `json:"for"` // such as 2h0m0s, from now on
+	Off   bool     `json:"off"` // not any more; For does not count then
+}
+
+// Maintenance is servers and their maintenance, in definition order.
+type Maintenance struct {
+	Servers []Maintained `json:"servers"`
+}
+
+// Maintained is a server and when its maintenance ends; zero where it is not in maintenance.
+type Maintained struct {
+	Host  string    `json:"host"`
+	Until time.Time `json:"until,omitzero"`
 }
 
 // Head says for which servers rows follow, in definition order; the rows come in the order in which they are done.

@@ -26,6 +26,8 @@ type fakeStation struct {
 	asked  []string
 	order  func(ctx context.Context, o Order, head func(Head), row func(Row)) error
 	orders []Order
+
+	maintenance Maintenance
 }
 
 func (f *fakeStation) State() State { return f.state }
@@ -57,6 +59,13 @@ func (f *fakeStation) SetStatus(application string) error {
 	f.asked = append(f.asked, "status "+application)
 	return f.err
 }
+
+func (f *fakeStation) Maintain(m Maintain) (Maintenance, error) {
+	f.asked = append(f.asked, fmt.Sprint("maintain ", m))
+	return f.maintenance, f.err
+}
+
+func (f *fakeStation) Maintenance() (Maintenance, error) { return f.maintenance, f.err }
 
 // serve serves the station on a real socket until the test ends; stop ends it before.
 func serve(t *testing.T, station Station) (dir string, stop func()) {
@@ -93,6 +102,22 @@ func TestStateAndCommandsGoRound(t *testing.T) {
 	assert.NoError(t, c.Message(t.Context(), "NIGHT <over> 完了"))
 	assert.NoError(t, c.SetStatus(t.Context(), "NOT-STARTED"))
 	assert.Equal(t, []string{"end", "begin", "message NIGHT <over> 完了", "status NOT-STARTED"}, station.asked)
+}
+
+func TestMaintenanceGoesRound(t *testing.T) {
+	until := time.Date(2026, 11, 22, 14, 5, 0, 0, time.UTC)
+	station := &fakeStation{maintenance: Maintenance{[]Maintained{{"app01", until}, {Host: "app02"}}}}
+	dir, _ := serve(t, station)
+	c := NewClient(dir)
+	got, err := c.Maintain(t.Context(), Maintain{Hosts: []string{"app*"}, For: "2h0m0s"})
+	require.NoError(t, err)
+	assert.Equal(t, station.maintenance, got)
+	_, err = c.Maintain(t.Context(), Maintain{Hosts: []string{"app01"}, Off: true})
+	require.NoError(t, err)
+	assert.Equal(t, []string{"maintain {[app*] 2h0m0s false}", "maintain {[app01]  true}"}, station.asked)
+	got, err = c.Maintenance(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, station.maintenance, got)
 }
 
 func TestRowsComeAsTheyAreDone(t *testing.T) {
@@ -132,6 +157,15 @@ func TestFaultsSayWhoseTheyAre(t *testing.T) {
 		"order":   func() error { return c.Order(t.Context(), Order{}, noHead, noRow) },
 		"message": func() error { return c.Message(t.Context(), "x") },
 		"status":  func() error { return c.SetStatus(t.Context(), "x") },
+		"maintain": func() error {
+			m, err := c.Maintain(t.Context(), Maintain{})
+			assert.Zero(t, m)
+			return err
+		},
+		"maintenance": func() error {
+			_, err := c.Maintenance(t.Context())
+			return err
+		},
 	} {
 		station.err = WrongRequest("no process %q: %w", "X", io.EOF)
 		err := do()

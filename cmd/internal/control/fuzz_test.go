@@ -51,6 +51,11 @@ func (s *countingStation) End(context.Context) error          { return s.ask("")
 func (s *countingStation) Message(text string) error          { return s.ask(text) }
 func (s *countingStation) SetStatus(application string) error { return s.ask(application) }
 
+func (s *countingStation) Maintenance() (Maintenance, error) { return Maintenance{}, s.ask("") }
+func (s *countingStation) Maintain(m Maintain) (Maintenance, error) {
+	return Maintenance{}, s.ask(m.For)
+}
+
 func (s *countingStation) Order(_ context.Context, o Order, head func(Head), row func(Row)) error {
 	if err := s.ask(o.Process); err != nil {
 		return err
@@ -78,7 +83,8 @@ func FuzzRequests(f *testing.F) {
 		request("POST", "/order", `{"process":"ONLINE","hosts":["app01","app02"]}`), request("POST", "/order", `{"process":"wrong","all":true}`),
 		request("POST", "/order", `{"process":"ONLINE","hosts":"app01"}`), request("POST", "/order", `{"process":"ONLINE"`), request("POST", "/order", "null"),
 		request("POST", "/message", `{"text":"NIGHT <over> 完了"}`), request("POST", "/message", `{"text":"broken"}`), request("POST", "/message", "\xff"),
-		request("POST", "/status", `{"application":"ONLINE"}`), request("POST", "/status", `{"application":"wrong"}{}`), request("GET", "/order", ""),
+		request("GET", "/maintenance", ""), request("POST", "/maintain", `{"hosts":["app*"],"for":"2h0m0s"}`), request("POST", "/maintain", `{"hosts":["app01"],"off":true}`),
+		request("POST", "/maintain", `{"for":"wrong"}`), request("POST", "/maintain", `{"for":7}`), request("POST", "/status", `{"application":"ONLINE"}`), request("POST", "/status", `{"application":"wrong"}{}`), request("GET", "/order", ""),
 		request("GET", "/state", "") + request("POST", "/begin", "") + request("PUT", "/begin", ""), request("GET", "//state", ""), request("GET", "/../state", ""),
 		strings.Replace(request("POST", "/message", `{"text":"x"}`), "Content-Length: 12", "Transfer-Encoding: chunked", 1) + "0\r\n\r\n",
 		strings.Replace(request("POST", "/message", `{"text":"x"}`), "12", "99999999999999", 1), "GET /state HTTP/1.0\r\n\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
@@ -125,6 +131,8 @@ func isMisunderstood(b []byte) bool {
 		return body.Decode(&Message{}) != nil
 	case "/status":
 		return body.Decode(&Status{}) != nil
+	case "/maintain":
+		return body.Decode(&Maintain{}) != nil
 	}
 	return false
 }

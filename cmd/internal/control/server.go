@@ -35,6 +35,9 @@ type Station interface {
 	Order(ctx context.Context, o Order, head func(Head), row func(Row)) error
 	Message(text string) error
 	SetStatus(application string) error
+	// Maintain gives the maintenance of the servers that are meant, as it is then.
+	Maintain(m Maintain) (Maintenance, error)
+	Maintenance() (Maintenance, error)
 }
 
 // Listen opens the socket in dir. The caller holds the lock of the directory's contact file, so that a socket that is there
@@ -80,6 +83,11 @@ func Serve(ctx context.Context, listener net.Listener, station Station) error {
 	mux.HandleFunc("POST /status", func(w http.ResponseWriter, r *http.Request) {
 		command(w, r, "status", func(s Status) error { return station.SetStatus(s.Application) })
 	})
+	mux.HandleFunc("POST /maintain", func(w http.ResponseWriter, r *http.Request) {
+		request, err := decode[Maintain](w, r, "maintenance")
+		result(w, err, func() (Maintenance, error) { return station.Maintain(request) })
+	})
+	mux.HandleFunc("GET /maintenance", func(w http.ResponseWriter, _ *http.Request) { result(w, nil, station.Maintenance) })
 	server := &http.Server{Handler: mux, ReadTimeout: requestWait}
 	closed := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
@@ -125,6 +133,19 @@ func command[T any](w http.ResponseWriter, r *http.Request, what string, do func
 		err = do(request)
 	}
 	done(w, err)
+}
+
+// result answers with what the daemon gives, unless the request is wrong already.
+func result[T any](w http.ResponseWriter, err error, get func() (T, error)) {
+	var v T
+	if err == nil {
+		v, err = get()
+	}
+	if err != nil {
+		done(w, err)
+		return
+	}
+	answer(w, v)
 }
 
 func decode[T any](w http.ResponseWriter, r *http.Request, what string) (request T, err error) {

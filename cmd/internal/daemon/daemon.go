@@ -1,8 +1,9 @@
 // Package daemon is one daemon on one directory: its role, its contact file, its sockets, and the operator's commands.
 //
 // daemon.go opens and runs it, listen.go opens its sockets, security.go its keys in sealed mode, triggers.go is what its triggers order,
-// progress.go the orders in progress, web.go is the manager's page, reload.go takes another definition over, limits.go is every limit. station.go is what the operator, the triggers and a reload reach;
-// manager.go and slave.go are the two roles.
+// progress.go the orders in progress, web.go is the manager's page, reload.go takes another definition over, limits.go is every limit.
+// station.go is what the operator, the triggers and a reload reach; manager.go and slave.go are the two roles; maintenance.go is which
+// servers the manager leaves alone.
 package daemon
 
 import (

@@ -31,9 +31,11 @@ func (m *managerStation) State() control.State {
 	if m.page != nil {
 		maps.Copy(dropped, m.page.Dropped())
 	}
+	maintained := m.maintained()
 	return control.State{Host: m.current.Load().Manager.Host, Role: definition.ManagerRole.String(),
 		Monitoring: m.server.Monitoring(), Dropped: dropped,
-		Definition: pathOf(m.current.Load()), Isolated: m.server.Isolated(), UDPBlocked: blocked, UDPBlockedCount: n}
+		Definition: pathOf(m.current.Load()), Isolated: m.server.Isolated(), UDPBlocked: blocked, UDPBlockedCount: n,
+		Maintenance: maintained[:min(len(maintained), maxMaintained)], MaintenanceCount: len(maintained)}
 }
 
 // Begin begins monitoring.
