@@ -20,7 +20,8 @@ const changedFor = 5 * time.Second
 type trouble int
 
 const (
-	noTrouble trouble = iota
+	noTrouble  trouble = iota
+	maintained         // who else would be in trouble or not
 	failedTrouble
 	stoppedTrouble
 )
@@ -44,12 +45,14 @@ type board struct {
 
 type boardCounts struct {
 	stopped      int
+	maintained   int
 	applications map[string]int
 }
 
-// seenRecord is a record as it was last seen, and when it became so.
+// seenRecord is a record and the end of its maintenance as they were last seen, and when they became so.
 type seenRecord struct {
 	record  contactfile.Record
+	until   time.Time
 	changed time.Time // zero where it has not changed yet
 }
 
@@ -67,7 +70,7 @@ func (b *board) take(l look, now time.Time) {
 	if !l.readable {
 		return // what was seen before is compared with what comes after
 	}
-	b.note(l.records, now)
+	b.note(now)
 	b.counts = boardCounts{applications: map[string]int{}}
 	b.hostWidth, b.applicationWidth = len("HOST"), len("APPLICATION")
 	for i := range l.records {
@@ -76,6 +79,9 @@ func (b *board) take(l look, now time.Time) {
 		if r.Operating != contactfile.Running {
 			b.counts.stopped++
 		}
+		if l.in(r.Host) {
+			b.counts.maintained++
+		}
 		b.hostWidth = max(b.hostWidth, len(r.Host))
 		b.applicationWidth = max(b.applicationWidth, screen.Cells(b.language.Status(r.Application)))
 	}
@@ -83,16 +89,17 @@ func (b *board) take(l look, now time.Time) {
 }
 
 // note remembers when records changed. What is seen first has not changed.
-func (b *board) note(records []contactfile.Record, now time.Time) {
-	first := len(b.seen) == 0
+func (b *board) note(now time.Time) {
+	records, first := b.last.records, len(b.seen) == 0
 	for _, r := range records {
+		until := b.last.maintenance[r.Host]
 		before, known := b.seen[r.Host]
 		switch {
-		case known && before.record == r:
+		case known && before.record == r && before.until.Equal(until):
 		case first:
-			b.seen[r.Host] = seenRecord{record: r}
+			b.seen[r.Host] = seenRecord{record: r, until: until}
 		default:
-			b.seen[r.Host] = seenRecord{r, now}
+			b.seen[r.Host] = seenRecord{r, until, now}
 		}
 	}
 	if len(b.seen) == len(records) {
@@ -109,7 +116,7 @@ func (b *board) note(records []contactfile.Record, now time.Time) {
 	}
 }
 
-// sort puts the servers in trouble first; else they stand as in the file.
+// sort puts the servers in trouble first, and then those in maintenance; else they stand as in the file.
 func (b *board) sort() {
 	failed := map[string]bool{}
 	for application := range b.counts.applications {
@@ -118,14 +125,17 @@ func (b *board) sort() {
 	levels := [stoppedTrouble + 1][]int{}
 	for i := range b.last.records {
 		r, level := &b.last.records[i], noTrouble
-		if r.Operating != contactfile.Running {
+		switch {
+		case b.last.in(r.Host):
+			level = maintained
+		case r.Operating != contactfile.Running:
 			level = stoppedTrouble
-		} else if failed[r.Application] {
+		case failed[r.Application]:
 			level = failedTrouble
 		}
 		levels[level] = append(levels[level], i)
 	}
-	b.order = slices.Concat(levels[stoppedTrouble], levels[failedTrouble], levels[noTrouble])
+	b.order = slices.Concat(levels[stoppedTrouble], levels[failedTrouble], levels[maintained], levels[noTrouble])
 }
 
 // scroll is a key that moves the servers on the screen.
@@ -191,8 +201,12 @@ func (b *board) head(width int, now time.Time) []screen.Line {
 
 func (b *board) operatingCounts() string {
 	n := len(b.last.records)
-	return fmt.Sprintf("%s: %d %s, %d %s", count(n, "server", "servers"), n-b.counts.stopped, b.language.Status(string(contactfile.Running)),
+	text := fmt.Sprintf("%s: %d %s, %d %s", count(n, "server", "servers"), n-b.counts.stopped, b.language.Status(string(contactfile.Running)),
 		b.counts.stopped, b.language.Status(string(contactfile.Stopped)))
+	if b.counts.maintained > 0 {
+		text += fmt.Sprintf(", %d in maintenance", b.counts.maintained)
+	}
+	return text
 }
 
 // applicationCounts has those that failed first, and then those of most servers.
@@ -240,6 +254,8 @@ func (b *board) help(above, below int) string {
 func (b *board) row(c *boardColumns, r *contactfile.Record, now time.Time) screen.Line {
 	style, mark := screen.Style(0), " "
 	switch {
+	case b.last.in(r.Host):
+		mark = maintenanceMark
 	case r.Operating != contactfile.Running:
 		style = screen.Bold | screen.Red
 	case b.failed.Match(r.Application):
@@ -249,14 +265,18 @@ func (b *board) row(c *boardColumns, r *contactfile.Record, now time.Time) scree
 		style, mark = style|screen.Inverse, "*"
 	}
 	return screen.Line{Text: c.text(mark, r.Host, b.language.Status(string(r.Operating)), orDash(b.language.Status(r.Application)), r.Since.Format(time.RFC3339),
-		shortDuration(now.Sub(r.Since))), Style: style}
+		shortDuration(now.Sub(r.Since)), orDash(b.last.written(r.Host))), Style: style}
 }
 
 // boardColumns are the columns that have room.
 type boardColumns struct {
 	host, application int
 	since             bool
+	maintenance       bool
 }
+
+// maintenanceMark marks a server in maintenance where its end has no room.
+const maintenanceMark = "m"
 
 const (
 	operatingWidth = len("OPERATING")
@@ -265,10 +285,14 @@ const (
 	leastHostWidth = 8
 )
 
-// columns leaves out the time of the last change where there is no room, since how long ago it was says it too; then host names are cut.
+// columns leaves out the time of the last change where there is no room, since how long ago it was says it too; then the end of maintenance,
+// which has a mark; then host names are cut.
 func (b *board) columns(width int) boardColumns {
 	c := boardColumns{host: b.hostWidth, application: b.applicationWidth}
 	rest := width - 1 - (len("* ") + c.host + 2 + operatingWidth + 2 + c.application + 2 + forWidth)
+	if c.maintenance = b.counts.maintained > 0 && rest >= sinceWidth+2; c.maintenance {
+		rest -= sinceWidth + 2
+	}
 	c.since = rest >= sinceWidth+2
 	if rest < 0 {
 		c.host = max(c.host+rest, min(c.host, leastHostWidth))
@@ -277,14 +301,17 @@ func (b *board) columns(width int) boardColumns {
 }
 
 func (c *boardColumns) heading() string {
-	return c.text(" ", "HOST", "OPERATING", "APPLICATION", "SINCE", "FOR")
+	return c.text(" ", "HOST", "OPERATING", "APPLICATION", "SINCE", "FOR", "MAINTENANCE")
 }
 
-func (c *boardColumns) text(mark, host, operating, application, since, ago string) string {
+func (c *boardColumns) text(mark, host, operating, application, since, ago, until string) string {
 	s := mark + " " + screen.Pad(screen.Fit(host, c.host), c.host) + "  " + screen.Pad(operating, operatingWidth) + "  " +
 		screen.Pad(application, c.application) + "  "
 	if c.since {
 		s += screen.Pad(since, sinceWidth) + "  "
+	}
+	if c.maintenance {
+		return s + screen.Pad(ago, forWidth) + "  " + until
 	}
 	return s + ago
 }

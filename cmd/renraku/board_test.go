@@ -63,6 +63,35 @@ func TestBoardHasTroubleFirstAndElseTheOrderOfTheFile(t *testing.T) {
 	assert.Equal(t, "q quits", lines[23].Text)
 }
 
+func TestBoardHasWhoIsInMaintenanceAfterTheTroubleAndMarked(t *testing.T) {
+	t.Parallel()
+	b, until := newBoard(true), noon.Add(2*time.Hour)
+	l := servers(t, "a RUNNING ONLINE", "b STOPPED ONLINE", "c RUNNING BATCH-FAILED", "d STOPPED BATCH", "e RUNNING ONLINE")
+	l.maintenance = maintenance{"b": until, "e": until}
+	b.take(l, noon)
+	lines := b.lines(100, 24, noon)
+	assert.Equal(t, "5 servers: 3 RUNNING, 2 STOPPED, 2 in maintenance · 12:00:00 UTC", lines[0].Text)
+	var rows []string
+	for _, line := range lines[2:8] {
+		rows = append(rows, strings.TrimRight(line.Text, " "))
+	}
+	assert.Equal(t, []string{
+		"  HOST  OPERATING  APPLICATION   SINCE                 FOR       MAINTENANCE",
+		"  d     STOPPED    BATCH         2026-11-22T12:00:00Z  0s        -",
+		"  c     RUNNING    BATCH-FAILED  2026-11-22T12:00:00Z  0s        -",
+		"m b     STOPPED    ONLINE        2026-11-22T12:00:00Z  0s        2026-11-22T14:00:00Z",
+		"m e     RUNNING    ONLINE        2026-11-22T12:00:00Z  0s        2026-11-22T14:00:00Z",
+		"  a     RUNNING    ONLINE        2026-11-22T12:00:00Z  0s        -",
+	}, rows)
+	assert.Equal(t, screen.Style(0), lines[5].Style, "nobody need look at it")
+	assert.Equal(t, "m b     STOPPED    ONLINE        0s        2026-11-22T14:00:00Z", b.lines(66, 24, noon)[5].Text, "SINCE goes first")
+	assert.Equal(t, "m b     STOPPED    ONLINE        0s", b.lines(50, 24, noon)[5].Text)
+
+	l.maintenance = maintenance{"e": until}
+	b.take(l, noon.Add(time.Second))
+	assert.Equal(t, []string{"*b", "d", "c", "m", "a"}, shown(b, 100, 24, noon.Add(time.Second)), "its end is a change, and it is in trouble again")
+}
+
 func TestBoardMarksWhatChangedForSomeSeconds(t *testing.T) {
 	t.Parallel()
 	b := newBoard(true)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -31,7 +32,8 @@ func checkCommand() *cobra.Command {
 		Long: "A plugin for Nagios and what works alike, by NRPE or on this server: one line, and performance data behind it. Reads the contact\n" +
 			"file directly, as status does. HOST may be a pattern such as 'web[001-020]' or 'app*'; without one all servers are checked.\n" +
 			"Exit status 0 OK, 1 WARNING: the application status of a server matches --warn, 2 CRITICAL: a server is STOPPED, 3 UNKNOWN: no\n" +
-			"file, no monitoring, no record of a host, or wrong usage. CRITICAL goes before WARNING, and that before UNKNOWN.",
+			"file, no monitoring, no record of a host, or wrong usage. CRITICAL goes before WARNING, and that before UNKNOWN.\n" +
+			"A server in maintenance (renraku maintain) is neither, and the line names it.",
 		Args: func(*cobra.Command, []string) error { return nil },
 		RunE: func(c *cobra.Command, args []string) error { return check(c, f, args) },
 	}
@@ -70,16 +72,20 @@ func findings(ctx context.Context, f checkFlags, hosts []string) checkResult {
 	case empty:
 		return unknown(errors.New("the contact file is empty: there is no monitoring"))
 	}
-	r := resultOf(records, warn)
+	maintained, err := readMaintenance(f.dir, time.Now())
+	r := resultOf(records, warn, maintained)
+	if err != nil {
+		r.remarks = append(r.remarks, err.Error())
+	}
 	r.missing = unmatched(records, wanted)
 	state, err := daemonState(ctx, f.dir)
 	switch {
 	case err != nil && f.daemon:
 		r.doubt = err
 	case errors.Is(err, control.ErrNoDaemon):
-		r.remark = err.Error()
+		r.remarks = append(r.remarks, err.Error())
 	case state.Isolated:
-		r.remark = state.Host + " ISOLATED: judgement is held"
+		r.remarks = append(r.remarks, state.Host+" ISOLATED: judgement is held")
 	}
 	return r
 }
@@ -105,11 +111,15 @@ func matchesAny(patterns []slave.Pattern, s string) bool {
 	return false
 }
 
-// resultOf counts the records; warn are the application statuses to warn of.
-func resultOf(records []contactfile.Record, warn []slave.Pattern) checkResult {
+// resultOf counts the records; warn are the application statuses to warn of. Of a server in maintenance nothing is to be said but that.
+func resultOf(records []contactfile.Record, warn []slave.Pattern, m maintenance) checkResult {
 	r := checkResult{servers: len(records), applications: map[string]int{}, toWarn: map[string]bool{}}
 	for i := range records {
 		record := &records[i]
+		if m.in(record.Host) {
+			r.maintained = append(r.maintained, record.Host+" until "+m.written(record.Host))
+			continue
+		}
 		if _, known := r.applications[record.Application]; !known && matchesAny(warn, record.Application) {
 			r.toWarn[record.Application] = true
 		}

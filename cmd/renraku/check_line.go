@@ -33,7 +33,8 @@ type checkResult struct {
 	applications map[string]int  // servers by application status, also those that are STOPPED
 	toWarn       map[string]bool // the application statuses that are warned of
 	missing      []string        // hosts that were asked for and have no record, in quotes
-	remark       string          // what changes nothing
+	maintained   []string        // hosts in maintenance, and until when; they are in none of the above but servers
+	remarks      []string        // what changes nothing
 	doubt        error           // why what was found may not hold, or why nothing was found
 }
 
@@ -82,14 +83,17 @@ func (r *checkResult) parts() (parts []string) {
 	if r.doubt != nil {
 		parts = append(parts, strings.ReplaceAll(r.doubt.Error(), "\n", "; "))
 	}
-	if len(parts) == 0 {
-		parts = append(parts, fmt.Sprintf("%s RUNNING: %s", count(r.servers, "server", "servers"), firstNamed(r.byApplication())))
+	if n := r.running(); len(parts) == 0 && (n > 0 || len(r.maintained) == 0) {
+		parts = append(parts, fmt.Sprintf("%s RUNNING: %s", count(n, "server", "servers"), firstNamed(r.byApplication())))
 	}
-	if r.remark != "" {
-		parts = append(parts, r.remark)
+	if len(r.maintained) > 0 {
+		parts = append(parts, "in maintenance: "+firstNamed(r.maintained))
 	}
-	return parts
+	return append(parts, r.remarks...)
 }
+
+// running is the servers that are RUNNING and not in maintenance.
+func (r *checkResult) running() int { return r.servers - len(r.stopped) - len(r.maintained) }
 
 func (r *checkResult) byApplication() (all []string) {
 	for _, name := range sortedKeys(r.applications) {
@@ -103,9 +107,10 @@ func (r *checkResult) byApplication() (all []string) {
 func (r *checkResult) performance(room int) []string {
 	data := []string{
 		fmt.Sprintf("servers=%d;;;0", r.servers),
-		fmt.Sprintf("running=%d;;;0;%d", r.servers-len(r.stopped), r.servers),
+		fmt.Sprintf("running=%d;;;0;%d", r.running(), r.servers),
 		fmt.Sprintf("stopped=%d;;0;0;%d", len(r.stopped), r.servers),
 		fmt.Sprintf("warned=%d;0;;0;%d", len(r.warned), r.servers),
+		fmt.Sprintf("maintenance=%d;;;0;%d", len(r.maintained), r.servers),
 	}
 	others := func(n int) string { return fmt.Sprintf("other_applications=%d;;;0;%d", n, r.servers) }
 	room -= len(strings.Join(data, " ")) + len(" "+others(r.servers))

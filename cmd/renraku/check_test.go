@@ -48,7 +48,7 @@ func checked(t *testing.T, n int, operating contactfile.Operating) checkResult {
 		records = append(records, contactfile.Record{Host: fmt.Sprintf("%s%06d", strings.Repeat("h", 58), i), Operating: operating,
 			Application: fmt.Sprintf("%s%06d-FAILED", strings.Repeat("A", 11), i), Since: noon})
 	}
-	return resultOf(records, warn)
+	return resultOf(records, warn, nil)
 }
 
 func TestLineOfACheckIsShortHoweverManyServersThereAre(t *testing.T) {

@@ -52,7 +52,7 @@ func root() *cobra.Command {
 	c.DisableFlagsInUseLine = true
 	c.SetFlagErrorFunc(exit.FlagError)
 	c.AddCommand(demoCommand(), demoApplicationCommand(), validateCommand(), statusCommand(), checkCommand(), runCommand(), stopCommand(),
-		startCommand(), messageCommand(), historyCommand(), outputCommand(), setStatusCommand(), decodeCommand(), simulateCommand(), keygenCommand())
+		startCommand(), maintainCommand(), messageCommand(), historyCommand(), outputCommand(), setStatusCommand(), decodeCommand(), simulateCommand(), keygenCommand())
 	c.SetUsageTemplate(usage)
 	for _, sub := range c.Commands() {
 		if sub.Args == nil {

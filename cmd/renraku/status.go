@@ -31,8 +31,8 @@ func statusCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "status [--dir DIR] [--json] [--watch] [--lang ja] [HOST…]",
 		Short: "Show the contact file: which servers are up, and what their applications do",
-		Long: "Reads the contact file directly, with or without a daemon; below the table stands what a manager's daemon adds: that it is ISOLATED,\n" +
-			"and whose UDP is blocked. HOST may be a pattern such as 'web[001-020]' or 'app*'.\n" +
+		Long: "Reads the contact file directly, with or without a daemon; which servers are in maintenance, and until when, stands beside them;\n" +
+			"below the table stands what a manager's daemon adds: that it is ISOLATED, and whose UDP is blocked. HOST may be a pattern such as 'web[001-020]' or 'app*'.\n" +
 			"With --watch it goes on: in a terminal a live screen, servers in trouble first, which q ends; else a line for each change.\n" +
 			"Times are UTC. --lang ja shows the statuses that every fleet has in Japanese; JSON, check and the files never do.",
 		Args: exit.Args(cobra.ArbitraryArgs),
@@ -65,16 +65,17 @@ func status(c *cobra.Command, f statusFlags, hosts []string) error {
 	if err != nil {
 		return err
 	}
+	maintained, damage := readMaintenance(f.dir, time.Now())
 	if f.json {
-		if err := printJSON(out, records); err != nil {
+		if err := printJSON(out, records, maintained); err != nil {
 			return err
 		}
 	}
 	notes, err := daemonNotes(c.Context(), f.dir)
 	if !f.json {
-		printLines(out, append(statusLines(records, time.Now(), language), notes...))
+		printLines(out, append(statusLines(records, maintained, time.Now(), language), notes...))
 	}
-	if err != nil {
+	if err := errors.Join(damage, err); err != nil {
 		fmt.Fprintln(errOut, exit.Lines("renraku: status", err))
 	}
 	if empty {
@@ -193,12 +194,13 @@ type jsonRecord struct {
 	Operating   string `json:"operating"`
 	Application string `json:"application"`
 	Since       string `json:"since"`
+	Maintenance string `json:"maintenance,omitempty"` // its end
 }
 
-func printJSON(out io.Writer, records []contactfile.Record) error {
+func printJSON(out io.Writer, records []contactfile.Record, m maintenance) error {
 	all := make([]jsonRecord, 0, len(records))
 	for _, r := range records {
-		all = append(all, jsonRecord{r.Host, string(r.Operating), r.Application, r.Since.Format(time.RFC3339)})
+		all = append(all, jsonRecord{r.Host, string(r.Operating), r.Application, r.Since.Format(time.RFC3339), m.written(r.Host)})
 	}
 	e := json.NewEncoder(out)
 	e.SetIndent("", "  ")

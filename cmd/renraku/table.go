@@ -50,13 +50,21 @@ func printLines(w io.Writer, lines []string) {
 	}
 }
 
-// statusLines is the table of status: a heading, and a line for each record.
-func statusLines(records []contactfile.Record, now time.Time, language words.Language) []string {
+// statusLines is the table of status: a heading, and a line for each record. It has a column more where one is in maintenance.
+func statusLines(records []contactfile.Record, m maintenance, now time.Time, language words.Language) []string {
 	rows := [][]string{{"HOST", "OPERATING", "APPLICATION", "SINCE", "FOR"}}
+	any := false
 	for i := range records {
 		r := &records[i]
+		any = any || m.in(r.Host)
 		rows = append(rows, []string{r.Host, language.Status(string(r.Operating)), orDash(language.Status(r.Application)),
 			r.Since.Format(time.RFC3339), shortDuration(now.Sub(r.Since))})
+	}
+	if any {
+		rows[0] = append(rows[0], "MAINTENANCE")
+		for i := range records {
+			rows[i+1] = append(rows[i+1], orDash(m.written(records[i].Host)))
+		}
 	}
 	return columns(rows)
 }

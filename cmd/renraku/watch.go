@@ -64,7 +64,8 @@ func watch(ctx context.Context, dir string, wanted []slave.Pattern, language wor
 
 // look is what was seen of a contact file and its daemon at one moment.
 type look struct {
-	records  []contactfile.Record
+	records []contactfile.Record
+	maintenance
 	readable bool  // there are records, or the file is empty
 	remark   error // what is to be said besides
 }
@@ -80,11 +81,13 @@ func lookAt(ctx context.Context, dir string, wanted []slave.Pattern) (l look, er
 		l.remark = err
 		return l, err
 	}
+	maintained, damage := readMaintenance(dir, time.Now())
+	l.maintenance = maintained
 	notes, remark := daemonNotes(ctx, dir)
 	if len(notes) > 0 {
 		remark = errors.New(strings.Join(notes, "\n"))
 	}
-	l.remark = remark
+	l.remark = errors.Join(damage, remark)
 	return l, nil
 }
 
@@ -132,7 +135,7 @@ func watchScreen(ctx context.Context, full *screen.Full, l look, looks <-chan lo
 
 // watchPlainly prints a line for each change, and each new remark on errOut.
 func watchPlainly(out, errOut io.Writer, language words.Language) func(look) {
-	show, said := changes(out, language), ""
+	show, showMaintenance, said := changes(out, language), maintenanceChanges(out), ""
 	return func(l look) {
 		text := ""
 		if l.remark != nil {
@@ -144,6 +147,7 @@ func watchPlainly(out, errOut io.Writer, language words.Language) func(look) {
 		said = text
 		if l.readable {
 			show(l.records)
+			showMaintenance(l)
 		}
 	}
 }
@@ -165,5 +169,24 @@ func changes(out io.Writer, language words.Language) func([]contactfile.Record) 
 			last[r.Host] = r
 			fmt.Fprintln(out, strings.Join([]string{r.Since.Format(time.RFC3339), r.Host, language.Status(string(r.Operating)), orDash(language.Status(r.Application))}, " "))
 		}
+	}
+}
+
+// maintenanceChanges prints a line for each server whose maintenance is another than at the last call.
+func maintenanceChanges(out io.Writer) func(look) {
+	last := maintenance{}
+	return func(l look) {
+		for _, r := range l.records {
+			until, in := l.maintenance[r.Host]
+			before, was := last[r.Host]
+			now := time.Now().UTC().Format(time.RFC3339)
+			switch {
+			case in && !(was && until.Equal(before)):
+				fmt.Fprintf(out, "%s %s in maintenance until %s\n", now, r.Host, l.written(r.Host))
+			case was && !in:
+				fmt.Fprintf(out, "%s %s not in maintenance any more\n", now, r.Host)
+			}
+		}
+		last = l.maintenance
 	}
 }

@@ -69,6 +69,27 @@ func TestWatchWithoutATerminalPrintsALineForEachChange(t *testing.T) {
 	assert.Regexp(t, `\Arenraku: status: no daemon is running in .*: the contact file is as the last one left it\n\z`, p.Stderr(), "once")
 }
 
+func TestWatchSaysWhoGoesIntoMaintenanceAndComesOutOfIt(t *testing.T) {
+	t.Parallel()
+	_, command := watched(t, "app01")
+	path := filepath.Join(command.Args[len(command.Args)-2], "maintenance.dat")
+	p := cmdtest.Begin(t, command)
+	cmdtest.Until(t, aWhile, "its first line", func() bool { return strings.Contains(p.Stdout(), "app01 RUNNING") })
+	until := time.Now().UTC().Add(time.Hour).Truncate(time.Second)
+	for _, c := range []struct {
+		all  []contactfile.Maintenance
+		want string
+	}{
+		{[]contactfile.Maintenance{{Host: "app01", Until: until}, {Host: "app02", Until: until}}, "Z app01 in maintenance until " + until.Format(time.RFC3339) + "\n"},
+		{[]contactfile.Maintenance{{Host: "app01", Until: until.Add(time.Hour)}}, "Z app01 in maintenance until " + until.Add(time.Hour).Format(time.RFC3339) + "\n"},
+		{nil, "Z app01 not in maintenance any more\n"},
+	} {
+		require.NoError(t, contactfile.WriteMaintenance(path, c.all))
+		cmdtest.Until(t, aWhile, c.want, func() bool { return strings.HasSuffix(p.Stdout(), c.want) })
+	}
+	assert.Equal(t, 4, strings.Count(p.Stdout(), "\n"), p.Stdout())
+}
+
 func TestWatchOfOneHostKeepsToIt(t *testing.T) {
 	t.Parallel()
 	file, command := watched(t, "app01")

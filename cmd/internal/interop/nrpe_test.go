@@ -124,16 +124,16 @@ func TestNagiosReadsTheCheckThroughNRPE(t *testing.T) {
 
 	require.NoError(t, n.file.Create(records))
 	n.assertAnswers(t, "check_renraku", 0, `RENRAKU OK - 3 servers RUNNING: 1 NOT-STARTED, 2 ONLINE`+stale+
-		` \| ?servers=3;;;0 running=3;;;0;3 stopped=0;;0;0;3 warned=0;0;;0;3 application_NOT-STARTED=1;;;0;3 application_ONLINE=2;;;0;3`)
+		` \| ?servers=3;;;0 running=3;;;0;3 stopped=0;;0;0;3 warned=0;0;;0;3 maintenance=0;;;0;3 application_NOT-STARTED=1;;;0;3 application_ONLINE=2;;;0;3`)
 
 	n.set(t, 2, func(r *contactfile.Record) { r.Application = "BATCH-FAILED" })
 	n.assertAnswers(t, "check_renraku", 1, `RENRAKU WARNING - 1 of 3 servers to warn of: app02 BATCH-FAILED`+stale+
-		` \| ?servers=3;;;0 running=3;;;0;3 stopped=0;;0;0;3 warned=1;0;;0;3 application_BATCH-FAILED=1;0;;0;3 .*`)
+		` \| ?servers=3;;;0 running=3;;;0;3 stopped=0;;0;0;3 warned=1;0;;0;3 maintenance=0;;;0;3 application_BATCH-FAILED=1;0;;0;3 .*`)
 	n.assertAnswers(t, "check_renraku_app01", 0, `RENRAKU OK - 1 server RUNNING: 1 ONLINE`+stale+` \| ?servers=1;;;0 .*`)
 
 	n.set(t, 1, func(r *contactfile.Record) { r.Operating = contactfile.Stopped })
 	n.assertAnswers(t, "check_renraku", 2, `RENRAKU CRITICAL - 1 of 3 servers STOPPED: app01; 1 of 3 servers to warn of: app02 BATCH-FAILED`+stale+
-		` \| ?servers=3;;;0 running=2;;;0;3 stopped=1;;0;0;3 warned=1;0;;0;3 .*`)
+		` \| ?servers=3;;;0 running=2;;;0;3 stopped=1;;0;0;3 warned=1;0;;0;3 maintenance=0;;;0;3 .*`)
 
 	n.assertAnswers(t, "check_renraku_db01", 3, `RENRAKU UNKNOWN - no record of a host "db01"`+stale)
 	n.assertAnswers(t, "check_renraku_wrong", 3, `RENRAKU UNKNOWN - check: no flag --frobnicate; usage: renraku check .*`)
