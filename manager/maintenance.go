@@ -38,7 +38,7 @@ type maintenance struct {
 	own atomic.Pointer[maintained]    // of the manager's own server, of which events come under the lock of its record
 }
 
-// maintained is the maintenance of one server. Nobody changes it.
+// maintained is the maintenance of one server. Nobody changes it once it is among the others.
 type maintained struct {
 	until       time.Time             // on the wall clock
 	operating   contactfile.Operating // as last told before, "": it was not
@@ -76,9 +76,10 @@ func (s *StatusControl) Maintain(hosts []telegram.Host, until time.Time, by slav
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for host, m := range begun {
-		what := " maintenance begins"
-		if s.maintenance.of[host] != nil {
-			what = " maintenance goes on"
+		what := " maintenance goes on"
+		if s.maintenance.of[host] == nil {
+			what = " maintenance begins"
+			m.operating, m.application = s.stands(host) // something may have been told while the file was written
 		}
 		s.log.Info(host.String()+what, "host", host.String(), "until", until.Format(time.RFC3339), "by", string(by))
 		s.enterMaintenance(host, m)
@@ -129,12 +130,12 @@ func (s *StatusControl) isServer(host telegram.Host) bool {
 	return host == s.own.Host() || s.byHost.of(host) != nil
 }
 
-func (s *StatusControl) enterMaintenance(host telegram.Host, m *maintained) {
-	s.maintenance.of[host] = m
-	if slave := s.byHost.of(host); slave != nil {
-		s.isolation.maintain(slave, true)
+func (s *StatusControl) enterMaintenance(host telegram.Host, in *maintained) {
+	s.maintenance.of[host] = in
+	if m := s.byHost.of(host); m != nil {
+		s.isolation.maintain(m, true)
 	} else {
-		s.maintenance.own.Store(m)
+		s.maintenance.own.Store(in)
 	}
 }
 
@@ -168,14 +169,15 @@ func (s *StatusControl) endMaintenance(host telegram.Host, why ...any) bool {
 	delete(s.maintenance.of, host)
 	name := host.String()
 	s.log.Info(name+" maintenance ends", append([]any{"host", name}, why...)...)
-	m := s.byHost.of(host)
-	if m == nil {
-		s.maintenance.own.Store(nil)
-	} else {
+	switch m := s.byHost.of(host); {
+	case m != nil:
 		s.isolation.maintain(m, false)
-	}
-	if m != nil && m.judged && !m.ending || host == s.own.Host() {
-		s.tellOtherwise(host, m, before)
+		if m.judged && !m.ending {
+			s.tellOtherwise(host, m, before)
+		}
+	case host == s.own.Host():
+		s.maintenance.own.Store(nil)
+		s.tellOtherwise(host, nil, before)
 	}
 	return true
 }

@@ -278,8 +278,12 @@ func TestReloadEndsTheMaintenanceOfWhoGoes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, path := maintainedFleet(t, usual(3))
 		f.maintain(time.Hour, f.slaves[:2]...)
+		own := []telegram.Host{f.own.Host()}
+		require.NoError(t, f.status.Maintain(own, time.Now().Add(time.Hour), slave.ByOperator))
 		f.at(5 * time.Second)
 		f.reload(f.slaves[1:]...)
+		assert.NotNil(t, f.status.maintenance.own.Load(), "the manager's own goes on")
+		require.NoError(t, f.status.EndMaintenance(own, slave.ByOperator))
 		assert.Equal(t, []string{"app2"}, readMaintenance(t, path))
 		assert.Equal(t, 1, f.log.count(`msg="app1 maintenance ends" host=app1 reason="the definition does not have the server any more"`))
 		assert.ErrorIs(t, f.status.Maintain(hostsOf(f.slaves), time.Now().Add(time.Hour), slave.ByOperator), errNoServer)
