@@ -81,7 +81,7 @@ func (s *StatusControl) Maintain(hosts []telegram.Host, until time.Time, by slav
 			what = " maintenance begins"
 			m.operating, m.application = s.stands(host) // something may have been told while the file was written
 		}
-		s.log.Info(host.String()+what, "host", host.String(), "until", until.Format(time.RFC3339), "by", string(by))
+		s.log.Info(host.String()+what, "host", host.String(), "maintenance", until.Format(time.RFC3339), "trigger", string(by))
 		s.enterMaintenance(host, m)
 	}
 	if s.monitoring {

@@ -24,7 +24,7 @@ func (s *StatusControl) KeepMaintenance(path string) {
 	s.maintenance.path = path
 	left, err := contactfile.ReadMaintenance(path)
 	if err != nil {
-		s.log.Error("no server is in maintenance: what an earlier daemon left cannot be read; renraku maintain replaces it", "error", err)
+		s.log.Error("no server is in maintenance: what an earlier daemon left cannot be read", "host", s.own.Host().String(), "error", err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -39,7 +39,7 @@ func (s *StatusControl) KeepMaintenance(path string) {
 			s.log.Info(l.Host+" maintenance ends", "host", l.Host, "reason", "its time was over before this daemon began")
 		default:
 			s.enterMaintenance(host, &maintained{until: l.Until, operating: l.Operating, application: l.Application})
-			s.log.Info(l.Host+" maintenance goes on", "host", l.Host, "until", l.Until.Format(time.RFC3339))
+			s.log.Info(l.Host+" maintenance goes on", "host", l.Host, "maintenance", l.Until.Format(time.RFC3339))
 		}
 	}
 }

@@ -28,7 +28,7 @@ var notTheDaemon = []string{"slavetest", "cmdtest", "interop", "scale", "soak", 
 func sourceOf(t *testing.T) *source {
 	t.Helper()
 	s := &source{set: token.NewFileSet(), files: map[string]*ast.File{}, consts: map[string]ast.Expr{}}
-	for _, folder := range []string{"slave", "manager", "cmd/renrakud", "cmd/internal"} {
+	for _, folder := range []string{"contactfile", "slave", "manager", "cmd/renrakud", "cmd/internal"} {
 		require.NoError(t, filepath.WalkDir(filepath.Join("../..", folder), func(path string, d fs.DirEntry, err error) error {
 			switch {
 			case err != nil:
@@ -82,6 +82,9 @@ func (s *source) constant(e ast.Expr) (text string, rest []ast.Expr) {
 			return s.constant(value)
 		}
 	case *ast.CallExpr:
+		if nameOf(e.Fun) == "string" && len(e.Args) == 1 {
+			return s.constant(e.Args[0])
+		}
 		if f, ok := e.Fun.(*ast.SelectorExpr); ok && (f.Sel.Name == "Sprintf" || f.Sel.Name == "Errorf") {
 			format, _ := s.constant(e.Args[0])
 			return withoutVerbs(format), e.Args[1:]
@@ -144,6 +147,8 @@ func (s *source) logLines() (all []logged) {
 				add("Info", call.Args[2], "", nil)
 			case name == "sayIsolation":
 				add(strings.TrimPrefix(nameOf(call.Args[0]), "Level"), call.Args[1], "… ", call.Args[2:])
+			case name == "becomes":
+				add(strings.TrimPrefix(nameOf(call.Args[0]), "Level"), call.Args[2], "… ", call.Args[3:])
 			case isLog(call.Fun) && name == "Log":
 				add("", call.Args[2], "", call.Args[3:])
 			case isLog(call.Fun):
@@ -207,8 +212,10 @@ func (s *source) events() map[string]bool {
 			case *ast.CallExpr:
 				f, ok := n.Fun.(*ast.SelectorExpr)
 				switch {
-				case nameOf(n.Fun) == "sayIsolation":
+				case nameOf(n.Fun) == "sayIsolation", ok && f.Sel.Name == "tell" && len(n.Args) == 2:
 					add(n.Args[1], "… ")
+				case nameOf(n.Fun) == "becomes":
+					add(n.Args[2], "… ")
 				case ok && (f.Sel.Name == "add" && nameOf(f.X) == "events" || f.Sel.Name == "tell" && filepath.Dir(name) != "slave/runs"):
 					add(n.Args[0], "")
 				}
