@@ -146,7 +146,7 @@ func (s *StatusControl) EndMaintenance(hosts []telegram.Host, by slave.Trigger) 
 	defer s.reloading.Unlock()
 	ended := false
 	for _, host := range hosts {
-		ended = s.endMaintenance(host, "by", string(by)) || ended
+		ended = s.endMaintenance(host, "trigger", string(by)) || ended
 	}
 	if !ended {
 		return nil
@@ -192,7 +192,7 @@ func (s *StatusControl) tellOtherwise(host telegram.Host, m *monitor, before *ma
 		}
 		s.becomes(level, m, string(operating), "application", application, "reason", "it is so at the end of its maintenance")
 	}
-	if (m == nil || m.heard) && application != before.application {
+	if (m == nil || m.learned) && application != before.application {
 		s.tell(host, "application "+application)
 	}
 }

@@ -15,23 +15,23 @@ const pause = time.Second
 // lost again and again; who is silent is found all the same.
 const maxExcused = 8
 
-// monitor is one slave's monitor (15). It is pure: it takes the time, changes itself, and says what is to be done.
+// monitor is one slave's monitor (15). It is pure: it takes the time, changes itself, and says what is to be done. Its fields stand so that
+// it takes 256 bytes, a size that Go gives out as it is: there may be very many.
 type monitor struct {
 	host     telegram.Host // (16), with those up to retries
 	address  *slave.Address
 	interval time.Duration
 	timeout  time.Duration // response wait
-	retries  int32
+	record   int32         // of the contact file
+	retries  int16
 
-	record int32 // of the contact file
-
+	attempts      int16     // inquiries of this round, or since it was begun anew
 	slot          time.Time // when its next regular inquiry is due
 	due           time.Time // when expire is to be called: the slot, or the end of the response wait
-	attempts      int32     // inquiries of this round, or since it was begun anew
 	unanswered    int32     // all inquiries of this round
 	skipped       int32     // intervals before this round in which it was due and did not begin
-	excused       int32     // attempts more of this round, since an answer may have been lost here
 	answersBefore uint32    // of all slaves, when this round began
+	excused       int16     // attempts more of this round, since an answer may have been lost here
 	waiting       bool      // an inquiry is outstanding (19, 21)
 	half          bool      // it is the first half of the only response wait of a round; due is its end
 	overtaken     bool      // an XR has said what field 133 is, since this round began
@@ -47,8 +47,8 @@ type monitor struct {
 	leaving bool // since the definition does not have the slave any more
 	ended   bool // END was answered, or nobody is there to answer it
 
+	learned     bool            // the slave has said its field 133
 	application telegram.Status // field 133 as last known
-	heard       bool            // it is known from the slave
 
 	probe *tcpProbe // the inquiry on TCP of this attempt; nil: none
 	onTCP tcpTurns  // of a stopped slave
@@ -63,7 +63,7 @@ type monitor struct {
 func newMonitor(sl *Slave) *monitor {
 	return &monitor{
 		host: sl.Host, address: sl.Address,
-		interval: sl.Interval, timeout: sl.Timeout, retries: int32(sl.Retries),
+		interval: sl.Interval, timeout: sl.Timeout, retries: int16(sl.Retries),
 		application: slave.NotStarted,
 		place:       unplaced,
 	}
@@ -110,7 +110,7 @@ func (m *monitor) applicationOf(r *telegram.StatusResponse) *telegram.Status {
 
 // learn keeps field 133 as it is now known, and says whether that is news; nil is none.
 func (m *monitor) learn(application *telegram.Status) bool {
-	m.heard = m.heard || application != nil
+	m.learned = m.learned || application != nil
 	if application == nil || *application == m.application {
 		return false
 	}
@@ -161,7 +161,7 @@ func (m *monitor) redefine(now time.Time, sl *Slave, i, n int) {
 	if m.waiting {
 		m.due = earlier(m.due.Add(max(sl.Timeout-m.timeout, 0)), now.Add(sl.Timeout))
 	}
-	m.interval, m.timeout, m.retries = sl.Interval, sl.Timeout, int32(sl.Retries)
+	m.interval, m.timeout, m.retries = sl.Interval, sl.Timeout, int16(sl.Retries)
 }
 
 func earlier(a, b time.Time) time.Time {
@@ -309,7 +309,7 @@ func (m *monitor) askAnew(at time.Time) {
 }
 
 // allowedRetries: a stopped slave is asked once at each interval (24, 28), and told END once.
-func (m *monitor) allowedRetries() int32 {
+func (m *monitor) allowedRetries() int16 {
 	if m.judged && !m.running {
 		return 0
 	}

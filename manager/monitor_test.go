@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/stretchr/testify/assert"
 
@@ -32,7 +33,7 @@ type arrival struct {
 }
 
 func newPlay(interval, timeout time.Duration, retries int) *play {
-	p := &play{m: &monitor{interval: interval, timeout: timeout, retries: int32(retries)}, now: epoch}
+	p := &play{m: &monitor{interval: interval, timeout: timeout, retries: int16(retries)}, now: epoch}
 	p.m.begin(epoch, epoch.Add(interval))
 	return p
 }
@@ -311,4 +312,8 @@ func TestAnswerSaysField133UnlessAnXRCameSinceItsRoundBegan(t *testing.T) {
 	p.now = p.m.due
 	p.expire()
 	assert.Equal(t, "BATCH", p.m.applicationOf(r).String(), "an XR before the round")
+}
+
+func TestAMonitorTakesTwoHundredAndFiftySixBytes(t *testing.T) {
+	assert.LessOrEqual(t, unsafe.Sizeof(monitor{}), uintptr(256), "Go gives out 288 for more, to each of 100,000")
 }
