@@ -53,6 +53,9 @@ func build(ctx context.Context, o options) (packages []string, err error) {
 	if err := os.CopyFS(b.path("files"), os.DirFS(filepath.Join(b.root, packagingDir, "files"))); err != nil {
 		return nil, fmt.Errorf("copy the files: %w", err)
 	}
+	if err := b.guides(); err != nil {
+		return nil, fmt.Errorf("copy the documents: %w", err)
+	}
 	if err := b.compile(ctx, runtime.GOARCH, "own"); err != nil {
 		return nil, err
 	}
@@ -93,6 +96,27 @@ func (b *builder) compile(ctx context.Context, arch, dir string) error {
 	c.Dir, c.Env = b.root, append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+arch, "GOFLAGS=")
 	if out, err := c.CombinedOutput(); err != nil {
 		return fmt.Errorf("build for %s: %w\n%s", arch, err, out)
+	}
+	return nil
+}
+
+// documentFiles are what /usr/share/doc has: the guide, and what it sends its reader to.
+var documentFiles = []string{"README.md", "cmd/renrakud/GUIDE.md", "cmd/renrakud/FAULTS.md", "cmd/renrakud/packaging/PACKAGING.md",
+	"cmd/internal/metrics/METRICS.md", "cmd/internal/metrics/alerts.yml", "cmd/internal/metrics/dashboard.json"}
+
+// guides copies the documents, each under its own name.
+func (b *builder) guides() error {
+	if err := os.Mkdir(b.path("doc"), 0o755); err != nil {
+		return err
+	}
+	for _, file := range documentFiles {
+		text, err := os.ReadFile(filepath.Join(b.root, file))
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(b.path("doc", filepath.Base(file)), text, 0o644); err != nil {
+			return err
+		}
 	}
 	return nil
 }

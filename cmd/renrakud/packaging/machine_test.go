@@ -43,6 +43,14 @@ type machine struct {
 // installed installs the deb, and purges it at the end of the test.
 func installed(t *testing.T) *machine {
 	t.Helper()
+	m := prepared(t)
+	m.dpkg("--install", m.deb)
+	return m
+}
+
+// prepared is this machine before the package is on it, which is purged at the end of the test.
+func prepared(t *testing.T) *machine {
+	t.Helper()
 	require.Empty(t, leftovers(t), "renraku is on this machine already: the test would take it away")
 	require.NoDirExists(t, "/run/systemd/system", "the test starts the init script, which systemd would take over")
 	m := &machine{t, ownDeb(t)}
@@ -54,7 +62,6 @@ func installed(t *testing.T) *machine {
 		m.dpkg("--purge", "renraku")
 		m.endRuns()
 	})
-	m.dpkg("--install", m.deb)
 	return m
 }
 

@@ -23,6 +23,7 @@ var install = flag.Bool("install", false, "install the Debian packages of tools 
 
 // tools are the commands and files that the tests need, with the Debian packages that have them.
 var tools = map[string]string{
+	"chromium":        "chromium",
 	"dpkg":            "dpkg",
 	"col":             "bsdextrautils",
 	"man":             "man-db",
@@ -32,6 +33,7 @@ var tools = map[string]string{
 	"rpm":             "rpm",
 	"rpm2archive":     "rpm",
 	"script":          "bsdutils",
+	"setpriv":         "util-linux",
 	"systemd-analyze": "systemd",
 	"unshare":         "util-linux",
 	"ip":              "iproute2",
