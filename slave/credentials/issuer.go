@@ -17,12 +17,15 @@ import (
 	"renraku/telegram/seal"
 )
 
-// AuthorityKeyFile is the name of the authority's private key in the directory of renraku keygen, beside AuthorityCertificateFile.
-const AuthorityKeyFile = "authority.key"
+// Files in the directory of renraku keygen, beside AuthorityCertificateFile.
+const (
+	AuthorityKeyFile = "authority.key" // the authority's private key
+	RotationFile     = "rotation"      // the keys that the manager is to have, while a rotation is not done
+)
 
 // IsSecret says of a file of that name, in a folder or in the directory of renraku keygen, whether nobody else may read it.
 func IsSecret(name string) bool {
-	return name == KeysFile || name == PrivateKeyFile || name == AuthorityKeyFile
+	return name == KeysFile || name == PrivateKeyFile || name == AuthorityKeyFile || name == RotationFile
 }
 
 // maxIssued is how many certificates an Issuer keeps.

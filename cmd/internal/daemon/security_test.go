@@ -69,6 +69,10 @@ func TestASealedDaemonDoesNotStartWithoutItsKeys(t *testing.T) {
 			putKeys(t, slavetest.NewKeys(t, "mgr01"), dir, "app01", later)
 			require.NoError(t, os.Chmod(filepath.Join(dir, "app01", "keys"), 0o644))
 		}, "app01/keys is not to be trusted: it is secret, and its mode of 0644 lets others use it"},
+		{"a private key that others may read", "app01", func(t *testing.T, dir string) {
+			putKeys(t, slavetest.NewKeys(t, "mgr01"), dir, "app01", later)
+			require.NoError(t, os.Chmod(filepath.Join(dir, "app01", "host.key"), 0o644))
+		}, "app01/host.key is not to be trusted: it is secret, and its mode of 0644 lets others use it"},
 		{"a private key that others may write", "app01", func(t *testing.T, dir string) {
 			putKeys(t, slavetest.NewKeys(t, "mgr01"), dir, "app01", later)
 			require.NoError(t, os.Chmod(filepath.Join(dir, "app01", "host.key"), 0o602))
@@ -134,6 +138,13 @@ func TestReloadTakesOtherKeysAndLeavesThemWhereTheyAreWrong(t *testing.T) {
 	rotated := d.security.Current()
 	assert.Equal(t, []uint16{1, 2}, rotated.IDs())
 
+	for _, secret := range []string{"keys", "host.key"} {
+		path := filepath.Join(keys, "app01", secret)
+		require.NoError(t, os.Chmod(path, 0o644))
+		assert.ErrorContains(t, d.Redefine(o.Definition), secret+" is not to be trusted: it is secret, and its mode of 0644 lets others use it")
+		assert.Same(t, rotated, d.security.Current())
+		require.NoError(t, os.Chmod(path, 0o600))
+	}
 	require.NoError(t, os.Remove(filepath.Join(keys, "app01", "host.crt")))
 	assert.ErrorContains(t, d.Redefine(o.Definition), "host.crt: no such file or directory")
 	assert.Same(t, rotated, d.security.Current())

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"renraku/cmd/internal/trusted"
 	"renraku/slave/credentials"
 	"renraku/telegram"
 )
@@ -119,7 +120,7 @@ func (g *generator) isRenewed(host telegram.Host) bool {
 // checkFolder says what is wrong with a folder that is kept, and notes certificates that are near their end.
 func (g *generator) checkFolder(host telegram.Host) error {
 	dir := g.path(host.String())
-	c, err := credentials.Load(dir, os.ReadFile, host, g.manager)
+	c, err := credentials.Load(dir, trusted.ReadKeyFile, host, g.manager)
 	if err == nil && (!c.Authority.Equal(g.authority.Certificate) || !c.Keys.Equal(g.keysOf(host))) {
 		err = fmt.Errorf("not made with the authority and the master keys of %s", g.Dir)
 	}

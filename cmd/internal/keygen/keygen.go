@@ -6,6 +6,7 @@
 //	HOST/                          the folder of each host, ready to be copied; package credentials describes it
 //	rotation                       the keys that the manager is to have, while a rotation is not done
 //
+// A secret file that somebody else may read is refused, though the directory keeps him out: a copy of it would be read by others too.
 // Whatever run is interrupted can be repeated. Each file is replaced as a whole, and a new folder appears as a whole. A rotation writes down
 // first what the manager is to have, then renews the slaves, of whose files the keys come last, and then the manager; the next run finishes
 // it with the same keys.
@@ -27,12 +28,11 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"renraku/cmd/internal/trusted"
 	"renraku/slave/credentials"
 	"renraku/telegram"
 	"renraku/telegram/seal"
 )
-
-const rotationFile = "rotation"
 
 // Options say what is to be made.
 type Options struct {
@@ -78,7 +78,7 @@ func Run(o Options) (Report, error) {
 		return Report{}, err
 	}
 	if g.rotating {
-		if err := os.Remove(g.path(rotationFile)); err != nil {
+		if err := os.Remove(g.path(credentials.RotationFile)); err != nil {
 			return Report{}, fmt.Errorf("end the rotation: %w", err)
 		}
 	}
@@ -127,7 +127,7 @@ func (g *generator) path(names ...string) string {
 
 // prepare finds or makes the authority and the master keys.
 func (g *generator) prepare() error {
-	manager, masters, err := credentials.FindMasters(g.Dir, os.ReadFile)
+	manager, masters, err := credentials.FindMasters(g.Dir, trusted.ReadKeyFile)
 	fresh := errors.Is(err, credentials.ErrNoManager)
 	switch {
 	case fresh:
@@ -148,14 +148,14 @@ func (g *generator) prepare() error {
 
 func (g *generator) findAuthority(fresh bool) error {
 	certificatePath, keyPath := g.path(credentials.AuthorityCertificateFile), g.path(credentials.AuthorityKeyFile)
-	certificate, err := os.ReadFile(certificatePath)
+	certificate, err := trusted.ReadKeyFile(certificatePath)
 	if fresh && errors.Is(err, fs.ErrNotExist) {
 		return g.makeAuthority(certificatePath, keyPath)
 	}
 	if err != nil {
 		return err
 	}
-	key, err := os.ReadFile(keyPath)
+	key, err := trusted.ReadKeyFile(keyPath)
 	if err != nil {
 		return err
 	}
@@ -195,8 +195,8 @@ func (g *generator) makeMaster() error {
 
 // prepareRotation begins a rotation where one is wanted, and takes up the one that is not done.
 func (g *generator) prepareRotation() error {
-	path := g.path(rotationFile)
-	text, err := os.ReadFile(path)
+	path := g.path(credentials.RotationFile)
+	text, err := trusted.ReadKeyFile(path)
 	switch {
 	case err == nil:
 		keys, err := credentials.ParseKeys(path, text)

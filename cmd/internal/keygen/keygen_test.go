@@ -224,6 +224,14 @@ func TestWhatIsNotAsKeygenMadeItIsNamed(t *testing.T) {
 			"authority.crt: no such file or directory"},
 		{"a directory that others may read", func(t *testing.T, o *Options) { require.NoError(t, os.Chmod(o.Dir, 0o750)) },
 			" has the mode 0750: only its owner may read it, so 0700 is right"},
+		{"an authority's key that others may read", chmod(0o644, "authority.key"), "authority.key is not to be trusted: it is secret, and its mode of 0644"},
+		{"master keys that others may read", chmod(0o604, "mgr01", "keys"), "mgr01/keys is not to be trusted: it is secret, and its mode of 0604"},
+		{"a slave's private key that others may read", chmod(0o644, "app01", "host.key"), "app01/host.key is not to be trusted: it is secret, and its mode of 0644"},
+		{"a rotation that others may read", func(t *testing.T, o *Options) {
+			c := load(t, *o, "mgr01")
+			require.NoError(t, os.WriteFile(filepath.Join(o.Dir, "rotation"), c.Keys.Append(nil, "mgr01"), 0o644))
+		}, "rotation is not to be trusted: it is secret, and its mode of 0644"},
+		{"an authority's certificate that others may write", chmod(0o646, "authority.crt"), "authority.crt is not to be trusted: others may write it"},
 		{"a directory of another user", func(t *testing.T, o *Options) {
 			if os.Geteuid() != 0 {
 				t.Skip("only root can give a directory away")
@@ -260,6 +268,13 @@ func TestWhatIsNotAsKeygenMadeItIsNamed(t *testing.T) {
 			assert.ErrorContains(t, err, c.want)
 			assert.Zero(t, r)
 		})
+	}
+}
+
+// chmod gives a file of the directory another mode.
+func chmod(mode fs.FileMode, name ...string) func(*testing.T, *Options) {
+	return func(t *testing.T, o *Options) {
+		require.NoError(t, os.Chmod(filepath.Join(append([]string{o.Dir}, name...)...), mode))
 	}
 }
 
