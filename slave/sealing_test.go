@@ -189,6 +189,30 @@ func TestWhatIsNotSealedForThisSlaveIsDroppedByItsReason(t *testing.T) {
 	assert.False(t, r.Monitoring())
 }
 
+// Else whoever forges datagrams could write to the log, or learn what the slave took last.
+func TestNothingOfAForgedInquiryIsLookedAtBeforeItsMAC(t *testing.T) {
+	r := newSealedEnd(t, openRecords(t))
+	require.Equal(t, NoDrop, r.dropOf(telegram.Check, from1(7, 1, 10)))
+	before := r.sealing.heard.heard
+	for name, trailer := range map[string]seal.Trailer{
+		"an earlier epoch":    from1(6, 1, 11),
+		"an earlier sequence": from1(7, 1, 9),
+		"another session":     from1(7, 2, 11),
+		"a replay":            from1(7, 1, 10),
+		"a later one":         from1(8, 1, 1),
+	} {
+		forged := r.inquiry(telegram.Check, trailer)
+		forged[len(forged)-1] ^= 1
+		_, drop := r.ask(forged)
+		assert.Equal(t, DropMAC, drop, name)
+		forged[telegram.StatusInquiryLength-1] = 0xFF // nor is the telegram decoded
+		_, drop = r.ask(forged)
+		assert.Equal(t, DropMAC, drop, name)
+	}
+	assert.Empty(t, r.log.with("inquiry of an earlier start of the manager dropped"))
+	assert.Equal(t, before, r.sealing.heard.heard)
+}
+
 func TestItsOwnResponseSentBackIsDropped(t *testing.T) {
 	r := newSealedEnd(t, openRecords(t))
 	answer, _ := r.ask(r.inquiry(telegram.Check, from1(7, 1, 10)))

@@ -71,6 +71,20 @@ func TestTheSimulationInSealedModeTakesNothingTwiceAndKeepsSlavesApart(t *testin
 	assert.Equal(t, DropTrailer, r.ask(sq("sim03", 1), nil))
 }
 
+func TestNothingOfAForgedInquiryIsLookedAtBeforeItsMACInASimulation(t *testing.T) {
+	r := newSimulatedEnd(t, *master(1))
+	require.Equal(t, NoDrop, r.ask(r.inquiry("sim03", master(1), 5), master(1)))
+	before := r.sealing.slaves[2].heard
+	for _, sequence := range []uint64{4, 5, 6} {
+		forged := r.inquiry("sim03", master(1), sequence)
+		forged[len(forged)-1] ^= 1
+		assert.Equal(t, DropMAC, r.ask(forged, nil), sequence)
+		forged[telegram.StatusInquiryLength-1] = 0xFF // nor is the telegram decoded
+		assert.Equal(t, DropMAC, r.ask(forged, nil), sequence)
+	}
+	assert.Equal(t, before, r.sealing.slaves[2].heard)
+}
+
 // Keys are derived before the MAC can be checked, so whoever forges datagrams has them derived: once for each slave and master key, and
 // not for each of his datagrams.
 func TestForgedDatagramsHaveTheKeysOfASimulatedSlaveDerivedOnce(t *testing.T) {
