@@ -226,6 +226,10 @@ func TestWhatIsNotSealedAsItShouldBeIsDroppedByItsReason(t *testing.T) {
 	q := all[0]
 	good := c.answer(&q)
 	other := c.answer(&all[1])
+	old, keys := q.trailer, c.keys(q.trailer.KeyID, q.Host)
+	old.Direction, old.Session = seal.ToManager, old.Session+1
+	bad := append([]byte(nil), good[:telegram.StatusResponseLength]...)
+	bad[67] = 0xFF // of the control code
 	for _, d := range []struct {
 		name string
 		b    []byte
@@ -241,6 +245,7 @@ func TestWhatIsNotSealedAsItShouldBeIsDroppedByItsReason(t *testing.T) {
 		{"its inquiry sent back", q.bytes, slave.DropMAC},
 		{"a host that is not there", c.sealed(host(t, "foreign"), telegram.Running, q.trailer), slave.DropForeignHost},
 		{"an old key", c.withKey(&q, 2), slave.DropKey},
+		{"no telegram, though it is no answer either", c.mac.Seal(bad, &old, &keys.Response), slave.DropControl},
 		{"one byte more", append(append([]byte(nil), good...), 0), slave.DropTrailer},
 	} {
 		assert.Equal(t, d.want, c.take(d.b), d.name)

@@ -78,20 +78,32 @@ func (g *sealing) take(b []byte) (q telegram.StatusInquiry, answer seal.Trailer,
 		return q, answer, DropTrailer
 	}
 	keys := g.of(t.KeyID)
-	switch {
-	case keys == nil:
+	if keys == nil {
 		return q, answer, DropKey
-	case !g.mac.Check(b, seal.ToSlave, &keys.Inquiry):
-		return q, answer, DropMAC
-	case !g.heard.isLater(&t):
-		g.sayOlder(&t)
-		return q, answer, DropReplay
 	}
-	if err := q.Decode(inquiry); err != nil {
-		return q, answer, DropOf(err)
+	if q, drop = openInquiry(g.mac, b, inquiry, &t, &keys.Pair, &g.heard.heard); drop != NoDrop {
+		if drop == DropReplay {
+			g.sayOlder(&t)
+		}
+		return q, answer, drop
 	}
 	g.sayBroken(g.heard.take(&t, q.Control != telegram.Check)) // what a START or an END changes must outlive a power cut
 	return q, seal.Trailer{Direction: seal.ToManager, KeyID: t.KeyID, Session: t.Session, Sequence: t.Sequence, Epoch: g.start}, NoDrop
+}
+
+// openInquiry makes the checks of an inquiry that was split and whose key there is, in the order of SPEC.md 12.3 and 12.5: the MAC, the
+// telegram, and then whether it is later than the last that was taken.
+func openInquiry(mac *seal.MAC, sealed, inquiry []byte, t *seal.Trailer, keys *seal.Pair, last *heard) (q telegram.StatusInquiry, drop Drop) {
+	if !mac.Check(sealed, seal.ToSlave, &keys.Inquiry) {
+		return q, DropMAC
+	}
+	if err := q.Decode(inquiry); err != nil {
+		return q, DropOf(err)
+	}
+	if !last.isLater(t) {
+		return telegram.StatusInquiry{}, DropReplay
+	}
+	return q, NoDrop
 }
 
 func (g *sealing) of(id uint16) *readyKeys {

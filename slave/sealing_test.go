@@ -56,7 +56,11 @@ func newSealedEndWith(t testing.TB, records *Records, keys *slavetest.Keys) *sea
 
 // inquiry is a sealed SQ of the manager.
 func (r *sealedEnd) inquiry(control telegram.Control, t seal.Trailer) []byte {
-	b := must(telegram.StatusInquiry{Host: app01, Control: control}.Append(nil))
+	return r.sealed(must(telegram.StatusInquiry{Host: app01, Control: control}.Append(nil)), t)
+}
+
+// sealed is bytes as the manager seals them.
+func (r *sealedEnd) sealed(b []byte, t seal.Trailer) []byte {
 	keys := master(t.KeyID).Derive(mgr01, app01)
 	pair := keys.Pair()
 	return r.mac.Seal(b, &t, &pair.Inquiry)
@@ -211,6 +215,20 @@ func TestNothingOfAForgedInquiryIsLookedAtBeforeItsMAC(t *testing.T) {
 	}
 	assert.Empty(t, r.log.with("inquiry of an earlier start of the manager dropped"))
 	assert.Equal(t, before, r.sealing.heard.heard)
+}
+
+// SPEC.md 12.3: the telegram is looked at before what came before it.
+func TestASealedTelegramThatIsNoneIsCountedAsSuchAlsoWhenItIsOld(t *testing.T) {
+	r := newSealedEnd(t, openRecords(t))
+	require.Equal(t, NoDrop, r.dropOf(telegram.Check, from1(7, 1, 10)))
+	for _, trailer := range []seal.Trailer{from1(6, 1, 10), from1(7, 1, 10), from1(7, 1, 11)} {
+		_, drop := r.ask(r.sealed(sq("app01", 0xFF), trailer))
+		assert.Equal(t, DropControl, drop, "%+v", trailer)
+		_, drop = r.ask(r.sealed(sq("app01", 0x0001)[1:], trailer))
+		assert.Equal(t, DropLength, drop, "%+v", trailer)
+	}
+	assert.Empty(t, r.log.with("inquiry of an earlier start of the manager dropped"))
+	assert.Equal(t, NoDrop, r.dropOf(telegram.Check, from1(7, 1, 11)), "nothing was taken of it")
 }
 
 func TestItsOwnResponseSentBackIsDropped(t *testing.T) {

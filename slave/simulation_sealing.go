@@ -72,16 +72,11 @@ func (g *simulationSealing) take(b []byte) (q telegram.StatusInquiry, answer sea
 		return q, answer, DropForeignHost
 	}
 	one, keys := g.of(i, host, t.KeyID)
-	switch {
-	case keys == nil:
+	if keys == nil {
 		return q, answer, DropKey
-	case !g.mac.Check(b, seal.ToSlave, &keys.Inquiry):
-		return q, answer, DropMAC
-	case !one.heard.isLater(&t):
-		return q, answer, DropReplay
 	}
-	if err := q.Decode(inquiry); err != nil {
-		return q, answer, DropOf(err)
+	if q, drop = openInquiry(g.mac, b, inquiry, &t, &keys.Pair, &one.heard); drop != NoDrop {
+		return q, answer, drop
 	}
 	one.heard.keep(&t)
 	one.taken = keys

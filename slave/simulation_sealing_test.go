@@ -26,11 +26,14 @@ func newSimulatedEnd(t testing.TB, masters ...seal.Master) *simulatedEnd {
 
 // inquiry is a sealed SQ CHECK of the manager.
 func (r *simulatedEnd) inquiry(host string, m *seal.Master, sequence uint64) []byte {
-	h := must(telegram.NewHost(host))
-	keys := m.Derive(mgr01, h)
+	return r.sealed(host, must(telegram.StatusInquiry{Host: must(telegram.NewHost(host)), Control: telegram.Check}.Append(nil)), m, sequence)
+}
+
+// sealed is bytes for a slave as the manager seals them.
+func (r *simulatedEnd) sealed(host string, b []byte, m *seal.Master, sequence uint64) []byte {
+	keys := m.Derive(mgr01, must(telegram.NewHost(host)))
 	pair := keys.Pair()
-	return r.mac.Seal(must(telegram.StatusInquiry{Host: h, Control: telegram.Check}.Append(nil)),
-		&seal.Trailer{KeyID: m.ID, Session: 1, Sequence: sequence, Epoch: 7}, &pair.Inquiry)
+	return r.mac.Seal(b, &seal.Trailer{KeyID: m.ID, Session: 1, Sequence: sequence, Epoch: 7}, &pair.Inquiry)
 }
 
 // ask gives the reason for which there is no answer. One that there is must be sealed with the keys of this master key.
@@ -69,6 +72,7 @@ func TestTheSimulationInSealedModeTakesNothingTwiceAndKeepsSlavesApart(t *testin
 		assert.Equal(t, c.want, r.ask(r.inquiry(c.host, master(c.id), c.sequence), master(c.id)), "%+v", c)
 	}
 	assert.Equal(t, DropTrailer, r.ask(sq("sim03", 1), nil))
+	assert.Equal(t, DropControl, r.ask(r.sealed("sim03", sq("sim03", 0xFF), master(1), 7), nil), "no telegram, though it is old too")
 }
 
 func TestNothingOfAForgedInquiryIsLookedAtBeforeItsMACInASimulation(t *testing.T) {
