@@ -40,8 +40,8 @@ func (b *book) String() string {
 	return b.text.String()
 }
 
-// simulated is a manager with five simulated slaves, all RUNNING.
-func simulated(t *testing.T, more string) (d *Daemon, s *slave.Simulation, c *control.Client, log *book) {
+// simulated is a manager with five simulated slaves, all RUNNING, and this isolation_hold.
+func simulated(t *testing.T, hold, more string) (d *Daemon, s *slave.Simulation, c *control.Client, log *book) {
 	t.Helper()
 	ports := cmdtest.Ports(t, 2)
 	def, err := definition.Parse("renraku.toml", fmt.Appendf(nil, `[manager]
@@ -51,11 +51,11 @@ address = %q
 interval = "200ms"
 timeout = "500ms"
 retries = 1
-isolation_hold = "1h"
+isolation_hold = %q
 [[slave]]
 host = "sim[1-5]"
 address = %q
-%s`, local(ports[0]), local(ports[1]), more))
+%s`, local(ports[0]), hold, local(ports[1]), more))
 	require.NoError(t, err)
 	s, err = slave.NewSimulation("sim", 5)
 	require.NoError(t, err)
@@ -89,7 +89,7 @@ func ordered(t *testing.T, d *Daemon) map[string]int {
 
 func TestIsolatedManagerOrdersNothingByTrigger(t *testing.T) {
 	t.Parallel()
-	d, s, c, log := simulated(t, `
+	d, s, c, log := simulated(t, "1h", `
 [[process]]
 id = "ONLINE"
 command = ["/bin/true"]
@@ -153,9 +153,9 @@ message = '^mgr01 isolation ended$'
 	assert.NotContains(t, log.String(), " STOPPED")
 }
 
-func TestReloadTakesIsolationHoldAndFallbackOver(t *testing.T) {
+func TestReloadTakesIsolationHoldOver(t *testing.T) {
 	t.Parallel()
-	d, s, c, _ := simulated(t, "")
+	d, s, c, _ := simulated(t, "1h", "")
 	isolated := func() bool {
 		state, err := c.State(t.Context())
 		require.NoError(t, err)
@@ -167,4 +167,14 @@ func TestReloadTakesIsolationHoldAndFallbackOver(t *testing.T) {
 	next.Monitor.IsolationHold = 0
 	require.NoError(t, d.Redefine(&next))
 	assert.False(t, isolated())
+}
+
+func TestManagerThatIsNotToSuspectItselfNeverDoes(t *testing.T) {
+	t.Parallel()
+	_, s, _, log := simulated(t, "0", "")
+	s.SetSilent(0, 4, true)
+	stopped := regexp.MustCompile(`sim\d STOPPED`)
+	cmdtest.Until(t, 20*time.Second, "all STOPPED", func() bool { return len(stopped.FindAllString(log.String(), -1)) == 5 })
+	assert.NotContains(t, log.String(), "ISOLATED")
+	assert.NotContains(t, log.String(), "isolation ended")
 }
