@@ -224,7 +224,7 @@ func TestServersThatDoNotAnswerAtAllHoldNoOtherUp(t *testing.T) {
 	var all sync.WaitGroup
 	for i := range dead {
 		all.Go(func() {
-			_, _, err := c.dial(ctx, hostNumber(t, i))
+			_, _, err := c.dial(ctx, hostNumber(t, i), notHeld)
 			assert.Error(t, err)
 		})
 	}

@@ -96,7 +96,7 @@ func orderOf(t *testing.T, f *fleet, r *responses, reports int) slave.Result {
 		receive(theirs, telegram.ExecutionOrderLength)
 	}()
 	at := target{f.slaves[0].host, process(t, "ONLINE")}
-	result, _ := c.order(t.Context(), r.targets.find(at), at, slave.ByOperator, time.Minute)
+	result, _ := c.order(t.Context(), r.targets.find(at), at, slave.ByOperator, time.Minute, notHeld)
 	return result
 }
 

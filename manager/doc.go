@@ -18,7 +18,8 @@
 //   - sealing.go: sealed mode on UDP: inquiries are sealed, answers opened, and what was there before counts no more.
 //   - addresses.go: from where slaves may come, and how much of each address is looked at. limits.go: every limit, for a person.
 //   - execution.go: ExecutionControl (120), steps 50–60 and 62: the check (54), one order for each target, the outcome.
-//   - order.go: one order on its TCP connection (55–57, 62). dial.go: how many connections and handshakes there are at once.
+//   - order.go: one order on its TCP connection (55–57, 62). held.go: none of a trigger while the manager suspects itself.
+//     dial.go: how many connections and handshakes there are at once.
 //   - tls.go: what TLS adds to connections in sealed mode: the handshake of an order, a slave that refuses it, whose XR may come.
 //   - responses.go: the XR that a slave delivers by itself, and the receipt of every XR.
 //     deliveries.go: how many it takes of each slave by itself.

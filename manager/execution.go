@@ -70,7 +70,7 @@ func (e *ExecutionControl) SetProcesses(processes []slave.Process) {
 // Order orders the process on each of the hosts at once (50) and gives each result to row as it comes, one for each host,
 // from one goroutine at a time. It returns after the last.
 func (e *ExecutionControl) Order(ctx context.Context, order slave.Order, hosts []telegram.Host, row func(slave.Result)) {
-	rows := make(chan slave.Result)
+	rows, held := make(chan slave.Result), e.holder(&order, hosts)
 	e.waiting.Add(int64(len(hosts)))
 	go func() {
 		var all sync.WaitGroup
@@ -80,7 +80,7 @@ func (e *ExecutionControl) Order(ctx context.Context, order slave.Order, hosts [
 			e.waiting.Add(-1)
 			all.Go(func() {
 				defer func() { <-e.places }()
-				rows <- e.orderOne(ctx, target{host, order.Process}, order)
+				rows <- e.orderOne(ctx, target{host, order.Process}, order, held)
 			})
 		}
 		all.Wait()
@@ -118,17 +118,20 @@ func (e *ExecutionControl) DryRun(id telegram.ProcessID, hosts []telegram.Host, 
 }
 
 // orderOne is steps 54–60 and 62 for one target. Its outcome stands in the history when it returns, or the text says why not.
-func (e *ExecutionControl) orderOne(ctx context.Context, t target, order slave.Order) slave.Result {
+func (e *ExecutionControl) orderOne(ctx context.Context, t target, order slave.Order, held func() bool) slave.Result {
 	p, entry, verdict := e.begin(t)
 	verdict.Trigger, verdict.Time = order.Trigger, now()
 	if verdict.Outcome != Ready {
 		return e.nothingSent(verdict) // (60)
 	}
 	defer entry.release()
+	if held() {
+		return e.nothingSent(heldBack(verdict))
+	}
 	if t.host == e.host {
 		return e.orderOwn(ctx, order, verdict)
 	}
-	r, sent := e.courier.order(ctx, entry, t, order.Trigger, p.Timeout)
+	r, sent := e.courier.order(ctx, entry, t, order.Trigger, p.Timeout, held)
 	if sent {
 		return r
 	}

@@ -35,16 +35,22 @@ type courier struct {
 
 // order sends one order and waits for its response. Where it was sent, the result stands in the history or is left to it; what it
 // cannot say for sure is then UNKNOWN, and the order is never sent again by itself.
-func (c *courier) order(ctx context.Context, e *entry, t target, trigger slave.Trigger, timeout time.Duration) (
-	r slave.Result, sent bool) {
+func (c *courier) order(ctx context.Context, e *entry, t target, trigger slave.Trigger, timeout time.Duration,
+	held func() bool) (r slave.Result, sent bool) {
 	nothing := slave.Result{Host: t.host, Process: t.process, Trigger: trigger}
-	conn, leave, err := c.dial(ctx, t.host)
+	conn, leave, err := c.dial(ctx, t.host, held)
+	if errors.Is(err, errIsolated) {
+		return heldBack(nothing), false
+	}
 	if err != nil {
 		nothing.Outcome, nothing.Text, nothing.Time = slave.Unreachable, plainNetworkError(err), now()
 		return nothing, false
 	}
 	defer leave()
 	defer conn.Close()
+	if held() { // since the connection was begun
+		return heldBack(nothing), false
+	}
 	defer context.AfterFunc(ctx, func() { conn.SetReadDeadline(time.Unix(1, 0)) })()
 	wait := timeout
 	if timeout > 0 {
@@ -115,8 +121,9 @@ func (c *courier) awaitResponse(conn net.Conn, s *sentOrder) (slave.Result, erro
 	}
 }
 
-// dial connects to the host, sealed where the mode is so; leave is for when the connection has been closed.
-func (c *courier) dial(ctx context.Context, host telegram.Host) (conn net.Conn, leave func(), err error) {
+// dial connects to the host, sealed where the mode is so; leave is for when the connection has been closed. Where the order is held when
+// its place has come, the error is errIsolated.
+func (c *courier) dial(ctx context.Context, host telegram.Host, held func() bool) (conn net.Conn, leave func(), err error) {
 	address := c.addresses(host)
 	if address == nil { // since the check
 		return nil, nil, errors.New("the definition does not have the server any more")
@@ -125,7 +132,13 @@ func (c *courier) dial(ctx context.Context, host telegram.Host) (conn net.Conn, 
 	if !ok {
 		return nil, nil, fmt.Errorf("address %v is not resolved", address)
 	}
-	return c.dials.dial(ctx, to, c.dialTo, c.secure(host))
+	connect := func(ctx context.Context, network, address string) (net.Conn, error) {
+		if held() {
+			return nil, errIsolated
+		}
+		return c.dialTo(ctx, network, address)
+	}
+	return c.dials.dial(ctx, to, connect, c.secure(host))
 }
 
 // sendReceipt says that the manager has the response: XQ TAKEN of the same host and process.

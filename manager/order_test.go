@@ -131,7 +131,7 @@ func TestOrderThatReachesNobodyIsUnreachable(t *testing.T) {
 	assert.Equal(t, "UNREACHABLE NOT-STARTED: "+down+": connection refused", text(o.order(t.Context(), "ONLINE", "app01")))
 	assert.Equal(t, "UNREACHABLE NOT-STARTED: address no-such-name.invalid:10320 is not resolved", text(o.order(t.Context(), "ONLINE", "app02")))
 	gone := target{host(t, "app99"), process(t, "ONLINE")}
-	r, sent := o.server.execution.courier.order(t.Context(), o.server.targets.find(gone), gone, slave.ByOperator, 0)
+	r, sent := o.server.execution.courier.order(t.Context(), o.server.targets.find(gone), gone, slave.ByOperator, 0, notHeld)
 	assert.False(t, sent)
 	assert.Equal(t, "UNREACHABLE : the definition does not have the server any more", text(r))
 	ended, cancel := context.WithCancel(t.Context())
@@ -169,7 +169,7 @@ func TestOrdersLeaveFromTheListenersAddress(t *testing.T) {
 		file, packets, listener)
 	defer s.targets.journal.close()
 	at := target{app01.Host, process(t, "ONLINE")}
-	r, _ := s.execution.courier.order(t.Context(), s.targets.find(at), at, slave.ByOperator, 0)
+	r, _ := s.execution.courier.order(t.Context(), s.targets.find(at), at, slave.ByOperator, 0, notHeld)
 	assert.Equal(t, slave.Unknown, r.Outcome)
 	assert.Equal(t, "127.0.0.5", <-from)
 	assert.Nil(t, slave.LocalAddr(&net.TCPAddr{IP: net.IPv6unspecified, Port: 10320}), "all addresses: the system chooses")
@@ -215,7 +215,7 @@ func TestOrderWaitsForItsResponseAsLongAsTheProcessMayRunAndTenSecondsMore(t *te
 				}()
 				start := time.Now()
 				at := target{f.slaves[0].host, process(t, "ONLINE")}
-				r, _ := courier.order(t.Context(), targets.find(at), at, slave.ByOperator, c.timeout)
+				r, _ := courier.order(t.Context(), targets.find(at), at, slave.ByOperator, c.timeout, notHeld)
 				assert.Equal(t, c.want, text(r))
 				assert.Equal(t, c.took, time.Since(start))
 				assert.Equal(t, 1, dials)

@@ -46,13 +46,7 @@ func (s *Server) tellOwn(event string) {
 }
 
 // HoldsTrigger says whether a trigger of this manager is to order nothing, since the manager suspects itself, and counts it then.
-func (s *Server) HoldsTrigger() bool {
-	held := s.Isolated()
-	if held {
-		s.drops.Count(slave.DropIsolated)
-	}
-	return held
-}
+func (s *Server) HoldsTrigger() bool { return s.status.HoldsTrigger() }
 
 // SetStatus corrects field 133 of the manager's own server on the operator's word.
 func (s *Server) SetStatus(status telegram.Status) error { return s.own.SetStatus(status) }

@@ -5,6 +5,8 @@ import (
 	"iter"
 	"log/slog"
 	"time"
+
+	"renraku/slave"
 )
 
 // What the manager says of itself as events, after its own host name.
@@ -30,6 +32,15 @@ func (s *StatusControl) Isolated() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.isolation.isolated()
+}
+
+// HoldsTrigger says whether a trigger, or one of its orders, is to order nothing, since the manager suspects itself, and counts it then.
+func (s *StatusControl) HoldsTrigger() bool {
+	held := s.Isolated()
+	if held {
+		s.drops.Count(slave.DropIsolated)
+	}
+	return held
 }
 
 // asked is for every inquiry that is made (18, 22).
