@@ -2,7 +2,7 @@
 // when its test ends.
 //
 // cmdtest.go builds and runs the commands, daemon.go is a daemon as a process, fleet.go a manager with slaves, network.go
-// what is between them, port.go finds ports, terminal.go is a terminal in memory.
+// what is between them, port.go finds ports, terminal.go is a terminal in memory, debian.go installs the tools of tests.
 package cmdtest
 
 import (

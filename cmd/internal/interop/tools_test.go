@@ -64,16 +64,8 @@ func provideCommands() error {
 	if len(packages) == 0 {
 		return nil
 	}
-	command := "apt-get install -qy --no-install-recommends " + strings.Join(packages, " ")
-	if !*install {
-		return fmt.Errorf("tools are missing; run the tests with -install, or: %s", command)
-	}
-	for _, line := range []string{"apt-get update -q", command} {
-		c := exec.Command("sh", "-c", line)
-		c.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
-		if out, err := c.CombinedOutput(); err != nil {
-			return fmt.Errorf("%s: %w\n%s", line, err, out)
-		}
+	if err := cmdtest.InstallDebian(*install, packages...); err != nil {
+		return err
 	}
 	if packages = missing(); len(packages) > 0 {
 		return fmt.Errorf("still missing after their installation: %s", strings.Join(packages, " "))

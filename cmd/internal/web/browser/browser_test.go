@@ -7,9 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -52,18 +50,7 @@ func provide() error {
 	if len(missing) == 0 {
 		return nil
 	}
-	command := "apt-get install -qy --no-install-recommends " + strings.Join(missing, " ")
-	if !*install {
-		return fmt.Errorf("packages are missing; run the tests with -install, or: %s", command)
-	}
-	for _, line := range []string{"apt-get update -q", command} {
-		c := exec.Command("sh", "-c", line)
-		c.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
-		if out, err := c.CombinedOutput(); err != nil {
-			return fmt.Errorf("%s: %w\n%s", line, err, out)
-		}
-	}
-	return nil
+	return cmdtest.InstallDebian(*install, missing...)
 }
 
 // patience is how long the tests wait for what a person would wait for, on a machine that is loaded.
