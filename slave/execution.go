@@ -207,9 +207,9 @@ func newExecution(r *runs.Run) *execution {
 	return x
 }
 
-// add has the run count as in progress.
+// add has the run be known, and its order count as in progress, unless an earlier daemon has had it done.
 func (e *ExecutionControl) add(x *execution) {
-	if !e.inProgress() {
+	if !x.launched && !e.inProgress() {
 		e.idle = make(chan struct{})
 	}
 	e.running[x.Process] = x
