@@ -28,7 +28,7 @@ func newCollector(s Source) *collector {
 
 // Describe is prometheus.Collector's.
 func (c *collector) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.build, c.monitoring, c.isolated, c.blocked, c.servers, c.running, c.roundTrips, c.retried,
+	for _, d := range []*prometheus.Desc{c.build, c.monitoring, c.isolated, c.blocked, c.servers, c.maintained, c.running, c.roundTrips, c.retried,
 		c.judgements, c.applications, c.drops, c.triggerDrops, c.outcomes, c.runs, c.waiting, c.length, c.limit, c.history,
 		c.certificates} {
 		to <- d

@@ -13,6 +13,7 @@ import (
 	"iter"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -31,6 +32,7 @@ type Manager interface {
 	Figures() manager.Figures
 	Servers() iter.Seq[manager.ServerStatus]
 	Drops() *slave.Drops
+	Maintained() map[string]time.Time
 }
 
 // Triggers is *trigger.Engine, as far as metrics need it.

@@ -34,11 +34,14 @@ type station struct {
 	drops    slave.Drops
 	dropped  trigger.Drops
 	progress trigger.Progress
+
+	maintained map[string]time.Time
 }
 
 func (s *station) Figures() manager.Figures                { return s.figures }
 func (s *station) Servers() iter.Seq[manager.ServerStatus] { return slices.Values(s.servers) }
 func (s *station) Drops() *slave.Drops                     { return &s.drops }
+func (s *station) Maintained() map[string]time.Time        { return s.maintained }
 func (s *station) Dropped() trigger.Drops                  { return s.dropped }
 func (s *station) Progress() trigger.Progress              { return s.progress }
 
@@ -170,6 +173,23 @@ servers{application="not defined",operating="STOPPED"} 1`
 	r.tells(counted, "servers")
 	r.tells("server_running{host=\"app01\"} 1\nserver_running{host=\"app02\"} 0\nserver_running{host=\"app03\"} 1\n"+
 		"server_running{host=\"app04\"} 1\nserver_running{host=\"app05\"} 0\nserver_running{host=\"mgr01\"} 1", "server")
+}
+
+func TestServersInMaintenanceAreCountedByTheirOperatingStatus(t *testing.T) {
+	r := newRig(t, nil)
+	r.maintained = map[string]time.Time{"app01": {}, "app02": {}, "app03": {}, "gone": {}}
+	assert.Empty(t, r.lines("maintenance_servers"), "none without monitoring")
+	r.servers = []manager.ServerStatus{
+		server(t, "mgr01", contactfile.Running, contactfile.NotStarted),
+		server(t, "app01", contactfile.Stopped, contactfile.Online),
+		server(t, "app02", contactfile.Running, contactfile.Online),
+		server(t, "app03", contactfile.Stopped, contactfile.NotStarted),
+		server(t, "app04", contactfile.Stopped, contactfile.Online),
+	}
+	r.tells("maintenance_servers{operating=\"RUNNING\"} 1\nmaintenance_servers{operating=\"STOPPED\"} 2", "maintenance_servers")
+	assert.Contains(t, r.lines("servers"), `servers{application="ONLINE",operating="STOPPED"} 2`, "they stay among all")
+	r.maintained = nil
+	r.tells("maintenance_servers{operating=\"RUNNING\"} 0\nmaintenance_servers{operating=\"STOPPED\"} 0", "maintenance_servers")
 }
 
 func TestRoundTripsAreAHistogramOfSeconds(t *testing.T) {

@@ -13,7 +13,7 @@ const namespace = "renraku"
 // names are the metrics, as METRICS.md explains them.
 type names struct {
 	build, monitoring, isolated, blocked *prometheus.Desc
-	servers, running                     *prometheus.Desc
+	servers, maintained, running         *prometheus.Desc
 	roundTrips, retried                  *prometheus.Desc
 	judgements, applications             *prometheus.Desc
 	drops, triggerDrops                  *prometheus.Desc
@@ -34,6 +34,8 @@ func newNames() names {
 		blocked:    name("udp_blocked_servers", "Servers that answer on TCP alone."),
 
 		servers: name("servers", "Servers by their statuses, the manager's own too; none without monitoring.", "operating", "application"),
+		maintained: name("maintenance_servers",
+			"Servers in maintenance by their operating status; renraku_servers has them too. None without monitoring.", "operating"),
 		running: name("server_running", "1 where the server is RUNNING, 0 where it is STOPPED; only with host_metrics.", "host"),
 
 		roundTrips: name("poll_round_trip_seconds",

@@ -56,17 +56,21 @@ func (k *known) numberOf(s telegram.Status) int {
 	return len(k.statuses) - 1
 }
 
-// tellServers counts servers by their statuses; those that there are none of have 0. Each server has a metric of its own only where the
-// definition says so.
+// tellServers counts servers by their statuses, and those in maintenance; those that there are none of have 0. Each server has a metric of
+// its own only where the definition says so.
 func (c *collector) tellServers(to telling, k *known) {
 	running, stopped, found := make([]int, len(k.statuses)), make([]int, len(k.statuses)), false
+	maintained, runningMaintained, stoppedMaintained := c.source.Manager.Maintained(), 0, 0
 	for s := range c.source.Manager.Servers() {
 		found = true
-		counts, value := stopped, 0.0
+		counts, inMaintenance, value := stopped, &stoppedMaintained, 0.0
 		if s.Operating == contactfile.Running {
-			counts, value = running, 1
+			counts, inMaintenance, value = running, &runningMaintained, 1
 		}
 		counts[k.numberOf(s.Application)]++
+		if _, is := maintained[s.Host.String()]; is {
+			*inMaintenance++
+		}
 		if k.eachServer {
 			to.gauge(c.running, value, s.Host.String())
 		}
@@ -78,4 +82,6 @@ func (c *collector) tellServers(to telling, k *known) {
 		to.gauge(c.servers, float64(running[i]), string(contactfile.Running), status)
 		to.gauge(c.servers, float64(stopped[i]), string(contactfile.Stopped), status)
 	}
+	to.gauge(c.maintained, float64(runningMaintained), string(contactfile.Running))
+	to.gauge(c.maintained, float64(stoppedMaintained), string(contactfile.Stopped))
 }
