@@ -239,28 +239,33 @@ func TestItsOwnResponseSentBackIsDropped(t *testing.T) {
 }
 
 func TestAReplayedEndIsNotTakenAfterARestart(t *testing.T) {
-	dir := t.TempDir()
-	log, _ := newLog()
-	start := func() (*sealedEnd, func()) {
-		records := must(OpenRecords(dir, log))
-		r := newSealedEnd(t, records)
-		return r, func() { records.Close() }
+	for _, last := range []telegram.Control{telegram.Check, telegram.Start, telegram.End} {
+		t.Run(last.String(), func(t *testing.T) {
+			dir := t.TempDir()
+			log, _ := newLog()
+			start := func() (*sealedEnd, func()) {
+				records := must(OpenRecords(dir, log))
+				r := newSealedEnd(t, records)
+				return r, func() { records.Close() }
+			}
+			r, stop := start()
+			end := r.inquiry(telegram.End, from1(7, 1, 10))
+			_, drop := r.ask(end)
+			require.Equal(t, NoDrop, drop)
+			require.Equal(t, NoDrop, r.dropOf(telegram.Start, from1(7, 1, 11)))
+			require.Equal(t, NoDrop, r.dropOf(last, from1(7, 1, 12)))
+			first := r.sealing.start
+			stop()
+			r, stop = start() // without a shutdown
+			defer stop()
+			assert.Greater(t, r.sealing.start, first)
+			_, drop = r.ask(end)
+			assert.Equal(t, DropReplay, drop)
+			assert.True(t, r.Monitoring())
+			assert.Equal(t, DropReplay, r.dropOf(telegram.Check, from1(7, 1, 12)), "each inquiry is remembered, of whatever kind")
+			assert.Equal(t, NoDrop, r.dropOf(telegram.Check, from1(7, 1, 13)))
+		})
 	}
-	r, stop := start()
-	end := r.inquiry(telegram.End, from1(7, 1, 10))
-	_, drop := r.ask(end)
-	require.Equal(t, NoDrop, drop)
-	require.Equal(t, NoDrop, r.dropOf(telegram.Start, from1(7, 1, 11)))
-	first := r.sealing.start
-	stop()
-	r, stop = start() // without a shutdown
-	defer stop()
-	assert.Greater(t, r.sealing.start, first)
-	_, drop = r.ask(end)
-	assert.Equal(t, DropReplay, drop)
-	assert.True(t, r.Monitoring())
-	assert.Equal(t, DropReplay, r.dropOf(telegram.Check, from1(7, 1, 11)))
-	assert.Equal(t, NoDrop, r.dropOf(telegram.Check, from1(7, 1, 12)))
 }
 
 func TestBothKeysAreTakenAndTheResponseHasTheOneThatAsked(t *testing.T) {

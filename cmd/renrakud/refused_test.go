@@ -21,8 +21,13 @@ import (
 // failDisk has every write of a process to these files fail with EIO, until heal is called.
 func failDisk(t *testing.T, pid int, paths ...string) (heal func()) {
 	t.Helper()
-	args := []string{"-f", "-o", "/dev/null", "-p", strconv.Itoa(pid), "-e", "trace=write,pwrite64,fdatasync,fsync",
-		"-e", "inject=write,pwrite64,fdatasync,fsync:error=EIO"}
+	return failCalls(t, pid, "write,pwrite64,fdatasync,fsync", paths...)
+}
+
+// failCalls has these system calls fail so.
+func failCalls(t *testing.T, pid int, calls string, paths ...string) (heal func()) {
+	t.Helper()
+	args := []string{"-f", "-o", "/dev/null", "-p", strconv.Itoa(pid), "-e", "trace=" + calls, "-e", "inject=" + calls + ":error=EIO"}
 	for _, path := range paths {
 		args = append(args, "-P", path)
 	}
@@ -67,6 +72,31 @@ func TestADiskThatFailsLosesNothingAndStopsNobody(t *testing.T) {
 	awaitHistory(t, f, manager, "app01 ONLINE OPERATOR LAUNCHED ONLINE")
 	assert.Contains(t, f.History(t, first), "app01 ONLINE ORDER LAUNCHED ONLINE")
 	assert.Equal(t, 1, ran(t, f, first))
+}
+
+// A slave in sealed mode waits for the disk where an inquiry ends monitoring, and for no CHECK: only that is seen where the disk fails
+// to take what was written.
+func TestASealedSlaveWaitsForTheDiskWhereAnInquiryEndsMonitoring(t *testing.T) {
+	t.Parallel()
+	f := cmdtest.NewFleet(t, quickPolls)
+	f.Seal(t)
+	f.Place(t, noLoss)
+	all := f.StartAll(t)
+	const unremembered = `msg="last inquiry not remembered: after a restart, older ones could be taken"`
+	heal := failCalls(t, all[first].Cmd.Process.Pid, "fdatasync", f.File(first, "runs/inquiry.dat"))
+	inquiry := func() string {
+		b, err := os.ReadFile(f.File(first, "runs/inquiry.dat"))
+		require.NoError(t, err)
+		return string(b)
+	}
+	before := inquiry()
+	cmdtest.Until(t, aWhile, "another inquiry", func() bool { return inquiry() != before })
+	rounds(t, f)
+	assert.NotContains(t, all[first].Log(), unremembered, "CHECK is written, and no disk is waited for")
+	require.Equal(t, 0, f.Renraku(t, manager, "stop").Code)
+	cmdtest.Until(t, aWhile, "END waits for the disk", func() bool { return strings.Contains(all[first].Log(), unremembered) })
+	assert.Contains(t, all[first].Log(), "remember the last inquiry taken: input/output error")
+	heal()
 }
 
 // startAs starts the daemon of a host as a user who has nothing else. The kernel counts no processes of root.
