@@ -2,6 +2,7 @@ package credentials_test
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -111,6 +112,60 @@ func TestAServerTakesNobodyElse(t *testing.T) {
 	}
 	_, s := handshake(t, rawClient(t, k.Folder(t, "mgr01", later()), nil), slave.Server)
 	require.NoError(t, s.err, "such a client can be right")
+}
+
+// withUsages is a folder whose certificate has these extended key usages, signed by the authority.
+func withUsages(t *testing.T, k *slavetest.Keys, name string, usages ...x509.ExtKeyUsage) map[string][]byte {
+	folder := k.Folder(t, name, later())
+	own := must(tls.X509KeyPair(folder["host.crt"], folder["host.key"]))
+	certificate, key, err := k.Authority.PEM()
+	require.NoError(t, err)
+	authority := must(tls.X509KeyPair(certificate, key))
+	template := *own.Leaf
+	template.ExtKeyUsage = usages
+	der, err := x509.CreateCertificate(rand.Reader, &template, authority.Leaf, own.Leaf.PublicKey, authority.PrivateKey)
+	require.NoError(t, err)
+	folder["host.crt"] = credentials.CertificatePEM(der)
+	return folder
+}
+
+// Each end needs the usage of the other end (SPEC.md 6.7, check 3); one without any is for every use.
+func TestACertificateIsTakenAtTheEndThatItIsForOnly(t *testing.T) {
+	k := slavetest.NewKeys(t, "mgr01")
+	manager, slave := k.Security(t, "mgr01"), k.Security(t, "app01")
+	const client, server = x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth
+	for _, c := range []struct {
+		name               string
+		usages             []x509.ExtKeyUsage
+		asClient, asServer bool
+	}{
+		{"both", []x509.ExtKeyUsage{client, server}, true, true},
+		{"of a client", []x509.ExtKeyUsage{client}, true, false},
+		{"of a server", []x509.ExtKeyUsage{server}, false, true},
+		{"of neither", []x509.ExtKeyUsage{x509.ExtKeyUsageCodeSigning}, false, false},
+		{"none", nil, true, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, taker := handshake(t, rawClient(t, withUsages(t, k, "mgr01", c.usages...), nil), slave.Server)
+			certificate := withUsages(t, k, "app01", c.usages...)
+			own := must(tls.X509KeyPair(certificate["host.crt"], certificate["host.key"]))
+			maker, _ := handshake(t, to(manager, host(t, "app01")), func(ctx context.Context, conn net.Conn) (net.Conn, error) {
+				secured := tls.Server(conn, &tls.Config{Certificates: []tls.Certificate{own}})
+				return secured, secured.HandshakeContext(ctx)
+			})
+			for end, got := range map[string]struct {
+				err   error
+				taken bool
+			}{"a client's": {taker.err, c.asClient}, "a server's": {maker.err, c.asServer}} {
+				if got.taken {
+					assert.NoError(t, got.err, end)
+					continue
+				}
+				assert.ErrorIs(t, got.err, credentials.ErrCertificate, end)
+				assert.ErrorContains(t, got.err, "x509: certificate specifies an incompatible key usage", end)
+			}
+		})
+	}
 }
 
 // authorityAsHost is a folder with the authority's own certificate for the host's.
