@@ -2,6 +2,7 @@ package contactfile
 
 import (
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -68,5 +69,25 @@ func TestCreateMakesAFileAnewThatSomebodyHasRemovedOrReplaced(t *testing.T) {
 			_, err = Open(path)
 			assert.ErrorIs(t, err, ErrLocked, "the new one is locked too")
 		})
+	}
+}
+
+func TestAFileThatIsReplacedTimeAndAgainHoldsOneDescriptor(t *testing.T) {
+	f, path := open(t)
+	held := func() int {
+		all, err := os.ReadDir("/proc/self/fd")
+		require.NoError(t, err)
+		n := 0
+		for _, fd := range all {
+			if target, err := os.Readlink("/proc/self/fd/" + fd.Name()); err == nil && strings.TrimSuffix(target, " (deleted)") == path {
+				n++
+			}
+		}
+		return n
+	}
+	for range 100 {
+		require.NoError(t, os.Remove(path))
+		require.NoError(t, f.Create(three()))
+		require.Equal(t, 1, held())
 	}
 }
