@@ -19,7 +19,7 @@ import (
 )
 
 const (
-	floodRate   = 200_000 // datagrams a second that the stranger aims at
+	floodRate   = 200_000       // datagrams a second that the stranger aims at
 	leastRate   = floodRate / 2 // that it has to reach where the sender shares two processors with those that it floods
 	floodFor    = 4 * time.Second
 	smallBuffer = 212_992 // of the manager's socket: what a daemon without rights gets where nobody has set net.core.rmem_max
