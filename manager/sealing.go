@@ -81,10 +81,11 @@ func (g *sealing) check(sealed []byte, t *seal.Trailer, m *monitor) slave.Drop {
 	return slave.NoDrop
 }
 
-// answers says whether a response is to one of the inquiries that are outstanding: those of the round that waits.
+// answers says whether a response is to one of the inquiries that are outstanding: those of the round that waits. How far a sequence that
+// was not sent yet lies behind the last is a number that has wrapped round, and so larger than any.
 func (g *sealing) answers(m *monitor, t *seal.Trailer) bool {
 	a := m.association
-	return m.waiting && t.Session == g.session && t.Sequence <= a.sequence && a.sequence-t.Sequence < uint64(m.unanswered)
+	return m.waiting && t.Session == g.session && a.sequence-t.Sequence < uint64(m.unanswered)
 }
 
 // hint says whether an unasked response is one that did not come before.
