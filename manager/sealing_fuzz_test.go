@@ -16,7 +16,7 @@ import (
 // Who seals a datagram of FuzzTakeSealed: one of the slaves with its own key, or nobody; and whose session it names.
 const (
 	fuzzSlaves  = 3
-	nobodySeals = fuzzSlaves // 1: the bytes are all there is
+	nobodySeals = fuzzSlaves // the bytes are all there is
 	asInquiry   = 1 << 7     // sealed as what the manager sends: a reflection
 
 	sessionOfHint = 0
@@ -36,7 +36,7 @@ type fuzzedDatagram struct {
 // bytes is the datagram as it comes, and its trailer.
 func (d *fuzzedDatagram) bytes(c *sealedControl) ([]byte, seal.Trailer) {
 	b := append([]byte(nil), d.telegram...)
-	sealer := d.sealer &^ asInquiry % (fuzzSlaves + 1)
+	sealer := d.sealer &^ asInquiry
 	t := seal.Trailer{Direction: seal.ToManager, KeyID: d.key, Session: uint64(d.session), Sequence: d.sequence, Epoch: d.epoch}
 	if sealer == nobodySeals {
 		return b, t
@@ -112,7 +112,7 @@ func FuzzTakeSealed(f *testing.F) {
 		if len(response) > 2*telegram.MaxLength {
 			t.Skip("the MAC covers a length of 16 bits")
 		}
-		c.t = t
+		c.t, sealer = t, sealer&asInquiry|sealer%(fuzzSlaves+1)
 		c.turn() // somebody is being asked
 		c.events.forget()
 		d := fuzzedDatagram{telegram: response, sealer: sealer, key: key, session: session, sequence: sequence, epoch: epoch}
