@@ -56,7 +56,7 @@ func build(ctx context.Context, o options) (packages []string, err error) {
 	if err := b.guides(); err != nil {
 		return nil, fmt.Errorf("copy the documents: %w", err)
 	}
-	if err := b.compile(ctx, runtime.GOARCH, "own"); err != nil {
+	if err := b.compile(ctx, runtime.GOARCH); err != nil {
 		return nil, err
 	}
 	if err := b.completion(ctx); err != nil {
@@ -70,7 +70,7 @@ func build(ctx context.Context, o options) (packages []string, err error) {
 		return nil, fmt.Errorf("build nfpm: %w", err)
 	}
 	for _, arch := range o.archs {
-		if err := b.compile(ctx, arch, "bin"); err != nil {
+		if err := b.compile(ctx, arch); err != nil {
 			return packages, err
 		}
 		for _, format := range o.formats {
@@ -89,9 +89,13 @@ func (b *builder) path(parts ...string) string {
 	return filepath.Join(append([]string{b.work}, parts...)...)
 }
 
-// compile builds both binaries, static, into a directory. What differs between two machines, the path of the sources, is left out.
-func (b *builder) compile(ctx context.Context, arch, dir string) error {
-	c := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", b.path(dir)+string(filepath.Separator),
+// compile builds both binaries, static, into a directory of the architecture's name, where they are not there yet. What differs between two
+// machines, the path of the sources, is left out.
+func (b *builder) compile(ctx context.Context, arch string) error {
+	if _, err := os.Stat(b.path(arch)); err == nil {
+		return nil
+	}
+	c := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", b.path(arch)+string(filepath.Separator),
 		"./cmd/renraku", "./cmd/renrakud")
 	c.Dir, c.Env = b.root, append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+arch, "GOFLAGS=")
 	if out, err := c.CombinedOutput(); err != nil {
@@ -127,7 +131,7 @@ func (b *builder) completion(ctx context.Context) error {
 		return err
 	}
 	for _, shell := range []string{"bash", "fish", "zsh"} {
-		text, err := output(ctx, b.work, b.path("own", "renraku"), "completion", shell)
+		text, err := output(ctx, b.work, b.path(runtime.GOARCH, "renraku"), "completion", shell)
 		if err != nil {
 			return err
 		}

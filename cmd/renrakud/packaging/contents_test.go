@@ -62,7 +62,7 @@ func TestTheRPMNamesWhatRPMHasToKnow(t *testing.T) {
 	assert.Equal(t, "aarch64", tool(t, "rpm", "-qp", "--nosignature", "--queryformat", "%{ARCH}", packageOf(t, "rpm", "arm64")))
 	list := query("--list")
 	for _, file := range []string{"/usr/sbin/renrakud", "/usr/bin/renraku", "/usr/lib/systemd/system/renrakud.service",
-		"/usr/lib/systemd/system/renraku-manager.service", "/usr/lib/sysusers.d/renraku.conf", "/usr/lib/tmpfiles.d/renraku.conf"} {
+		"/usr/lib/systemd/system/renraku-slave.service", "/usr/lib/systemd/system/renraku-manager.service", "/usr/lib/sysusers.d/renraku.conf", "/usr/lib/tmpfiles.d/renraku.conf"} {
 		assert.Contains(t, strings.Fields(list), file)
 	}
 	assert.ElementsMatch(t, []string{"/etc/init.d/renrakud", "/etc/logrotate.d/renraku", "/etc/sysconfig/renraku", "/etc/renraku/renraku.toml.example"},

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 
 	"renraku/cmd/internal/manual"
@@ -125,7 +126,7 @@ func (b *builder) commandPage(ctx context.Context, c command, edition manual.Edi
 
 // help is what a command of this machine's own binaries says of itself.
 func (b *builder) help(ctx context.Context, program string, args ...string) (*manual.Help, error) {
-	text, err := output(ctx, b.work, b.path("own", program), append(args, "--help")...)
+	text, err := output(ctx, b.work, b.path(runtime.GOARCH, program), append(args, "--help")...)
 	if err != nil {
 		return nil, err
 	}

@@ -77,8 +77,41 @@ func (s *system) goesOn(held, unit, before string) (daemon string) {
 	require.NotEqual(s.t, "0", daemon, unit)
 	assert.NotEqual(s.t, before, daemon, "the daemon was started anew")
 	assert.Equal(s.t, held, s.do("pgrep -f '^sleep 600'"), "the run is another, or none")
-	assert.Regexp(s.t, `(?m)^mgr01 +RUNNING +BATCH`, s.do("renraku status"))
+	assert.Regexp(s.t, `(?m)^(mgr|app)01 +RUNNING +BATCH`, s.do("renraku status"))
 	return daemon
+}
+
+// slave has the unit of a slave run HOLD: a program of the site, which writes where its user may, and has no rights. It gives the numbers
+// of the processes of HOLD and of the daemon.
+func (s *system) slave(unit string) (held, daemon string) {
+	s.t.Helper()
+	s.do(`cat >/etc/renraku/renraku.toml <<'EOF'
+[manager]
+host = "mgr01"
+address = "127.0.0.1:10320"
+[[slave]]
+host = "app01"
+address = "127.0.0.1:10321"
+[[process]]
+id = "HOLD"
+command = ["/bin/sh", "-ec", '''id -un; grep -e CapBnd -e NoNewPrivs /proc/self/status
+for dir in /opt/app /home/app; do echo kept >$dir/file; done; exec sleep 600''']
+type = "simple"
+settle = "100ms"
+status = "BATCH"
+EOF
+install -d -o renraku /opt/app /home/app
+echo 'RENRAKUD_OPTIONS="--host app01"' >/etc/sysconfig/renraku
+systemctl enable ` + unit + `
+/etc/init.d/renrakud start`)
+	daemon = s.property(unit, "MainPID")
+	require.NotEqual(s.t, "0", daemon, "the script hands over to the unit that is enabled")
+	assert.Equal(s.t, "renraku", s.do("ps -o user= -p "+daemon))
+	assert.Contains(s.t, s.do("renraku run HOLD --host app01"), "LAUNCHED")
+	held = s.do("pgrep -f '^sleep 600'")
+	assert.Equal(s.t, "renraku\nCapBnd:\t0000000000000000\nNoNewPrivs:\t1", s.do("renraku output HOLD"))
+	assert.Equal(s.t, "kept\nkept", s.do("cat /opt/app/file /home/app/file"))
+	return held, daemon
 }
 
 func TestRunsOutliveTheDaemonUnderSystemd(t *testing.T) {
@@ -86,7 +119,7 @@ func TestRunsOutliveTheDaemonUnderSystemd(t *testing.T) {
 	s := boot(t)
 	const manager, plain = "renraku-manager.service", "renrakud.service"
 	s.do("dpkg --install /root/renraku.deb")
-	for _, unit := range []string{manager, plain} {
+	for _, unit := range []string{manager, plain, "renraku-slave.service"} {
 		assert.Equal(t, "inactive", s.property(unit, "ActiveState"), "an installation starts nothing")
 	}
 	s.do(`cat >/etc/renraku/renraku.toml <<'EOF'
@@ -133,8 +166,8 @@ echo 'RENRAKUD_OPTIONS="--host mgr01"' >/etc/default/renraku`)
 func TestTheRPMsScriptsDoAsTheDebsUnderSystemd(t *testing.T) {
 	t.Parallel()
 	s := boot(t)
-	const unit, install = "renrakud.service", "rpm --force-debian --nodeps --install /root/renraku.rpm"
-	s.do(install)
+	const unit, slave, install = "renrakud.service", "renraku-slave.service", "rpm --force-debian --nodeps --install /root/renraku.rpm"
+	assert.Contains(t, s.do(install), "systemctl enable --now "+slave[:len(slave)-len(".service")], "an installation says what is next")
 	assert.Equal(t, "renraku", s.do("id -un renraku"))
 	assert.Equal(t, "drwxr-s--- renraku renraku", s.do("stat --format '%A %U %G' /var/lib/renraku"))
 	assert.Equal(t, "inactive", s.property(unit, "ActiveState"), "an installation starts nothing")
@@ -145,13 +178,14 @@ func TestTheRPMsScriptsDoAsTheDebsUnderSystemd(t *testing.T) {
 	assert.Equal(t, "2", s.property(unit, "ExecMainStatus"))
 	assert.Equal(t, "0", s.property(unit, "NRestarts"))
 
-	s.do(`printf '[manager]\nhost = "mgr01"\naddress = "127.0.0.1:10320"\n' >/etc/renraku/renraku.toml
-echo 'RENRAKUD_OPTIONS="--host mgr01"' >/etc/sysconfig/renraku
-systemctl enable --now ` + unit)
-	before := s.property(unit, "MainPID")
+	held, daemon := s.slave(slave)
 	s.do(strings.Replace(install, "--install", "--upgrade --force", 1))
-	assert.Equal(t, "active", s.property(unit, "ActiveState"))
-	assert.NotEqual(t, before, s.property(unit, "MainPID"), "an upgrade restarts it")
+	daemon = s.goesOn(held, slave, daemon)
+	s.do("/etc/init.d/renrakud restart")
+	daemon = s.goesOn(held, slave, daemon)
+	s.do("systemctl disable " + slave + "; systemctl enable --now " + unit)
+	assert.Equal(t, "inactive", s.property(slave, "ActiveState"), "starting one ends the other")
+	s.goesOn(held, unit, daemon)
 	s.do("rpm --erase renraku")
 	assert.Empty(t, s.do("pgrep -x renrakud || true"))
 	assert.Empty(t, s.do("ls /etc/systemd/system/multi-user.target.wants | grep renraku || true"))

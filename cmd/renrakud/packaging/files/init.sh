@@ -32,8 +32,14 @@ for file in /etc/default/renraku /etc/sysconfig/renraku; do
 	[ ! -r "$file" ] || . "$file"
 done
 
+# Where systemd runs, the unit that is active or enabled is meant, and that of any server where none is.
 if [ -d /run/systemd/system ] && [ -n "$1" ]; then
-	exec systemctl "$1" renrakud.service
+	for state in is-active is-enabled; do
+		for unit in renraku-slave renraku-manager renrakud; do
+			! systemctl --quiet "$state" "$unit.service" 2>/dev/null || break 2
+		done
+	done
+	exec systemctl "$1" "$unit.service"
 fi
 
 # running says whether the daemon of the PID file runs, and sets pid. A number alone says nothing: another process may have it by now.

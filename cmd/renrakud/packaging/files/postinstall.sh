@@ -24,7 +24,7 @@ fi
 # A daemon that does not start again is no reason to call the installation a failure.
 if [ -d /run/systemd/system ]; then
 	systemctl daemon-reload || true
-	for unit in renrakud renraku-manager; do
+	for unit in renrakud renraku-slave renraku-manager; do
 		if systemctl is-active --quiet "$unit.service"; then
 			deb-systemd-invoke restart "$unit.service" 2>/dev/null || systemctl restart "$unit.service" || true
 		fi
@@ -35,6 +35,16 @@ elif /etc/init.d/renrakud status >/dev/null 2>&1; then
 	else
 		/etc/init.d/renrakud restart || true
 	fi
+fi
+
+if [ ! -e /etc/renraku/renraku.toml ]; then
+	cat <<-'END'
+		renraku has no definition yet, and is not started. Write /etc/renraku/renraku.toml (/etc/renraku/renraku.toml.example is one), and then:
+		  systemctl enable --now renraku-slave    on a slave none of whose processes has a `user`
+		  systemctl enable --now renraku-manager  on a manager none of whose own processes has one
+		  systemctl enable --now renrakud         on any other server: as root
+		Without systemd: /etc/init.d/renrakud start, as RENRAKUD_USER of the file of flags says.
+	END
 fi
 
 if command -v update-rc.d >/dev/null 2>&1; then

@@ -9,7 +9,7 @@ fi
 [ "$1" = purge ] || exit 0
 
 command -v update-rc.d >/dev/null 2>&1 && update-rc.d renrakud remove >/dev/null
-for unit in renrakud renraku-manager; do
+for unit in renrakud renraku-slave renraku-manager; do
 	rm -f "/etc/systemd/system/multi-user.target.wants/$unit.service"
 	rm -rf "/etc/systemd/system/$unit.service.d"
 done

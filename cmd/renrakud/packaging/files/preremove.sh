@@ -9,7 +9,7 @@ remove | deconfigure | 0) ;;
 esac
 
 if [ -d /run/systemd/system ]; then
-	for unit in renrakud renraku-manager; do
+	for unit in renrakud renraku-slave renraku-manager; do
 		deb-systemd-invoke stop "$unit.service" 2>/dev/null || systemctl stop "$unit.service" || true
 		[ "$1" != 0 ] || systemctl disable "$unit.service" || true
 	done
