@@ -65,12 +65,14 @@ func prepared(t *testing.T) *machine {
 	return m
 }
 
-// dpkg runs dpkg as on a machine that starts services at will: images for containers forbid it by policy-rc.d. The disk is not waited for.
+// dpkg runs dpkg as on a machine that starts services at will: images for containers forbid it by policy-rc.d. It waits
+// neither for the disk nor for the index of all manuals, whose switch is in /var/lib/man-db.
 func (m *machine) dpkg(args ...string) string {
 	m.t.Helper()
 	policy := filepath.Join(cmdtest.Dir(m.t), "policy-rc.d")
 	require.NoError(m.t, os.WriteFile(policy, []byte("#!/bin/sh\nexit 0\n"), 0o755))
-	line := fmt.Sprintf("p=/usr/sbin/policy-rc.d; [ ! -e $p ] || mount --bind %s $p; exec dpkg --force-unsafe-io \"$@\"", policy)
+	line := fmt.Sprintf("p=/usr/sbin/policy-rc.d; [ ! -e $p ] || mount --bind %s $p; mount -t tmpfs tmpfs /var/lib/man-db; "+
+		"exec dpkg --force-unsafe-io \"$@\"", policy)
 	for began := time.Now(); ; {
 		c := exec.Command("unshare", append([]string{"--mount", "sh", "-c", line, "dpkg"}, args...)...)
 		c.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")

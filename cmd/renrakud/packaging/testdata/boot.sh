@@ -8,6 +8,7 @@ cp "$2" "$1/root/root/renraku.deb"
 cp "$3" "$1/root/root/renraku.rpm"
 cd "$1/root"
 rm -f usr/sbin/policy-rc.d # images for containers forbid to start services
+rm -f var/lib/man-db/auto-update # nobody looks for a manual there
 mount -t proc proc proc
 mount -t sysfs -o ro sysfs sys
 mount -t tmpfs tmpfs sys/fs/cgroup || true # where control groups of the first version are
