@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"time"
 
 	"renraku/cmd/internal/control"
 	"renraku/cmd/internal/definition"
@@ -76,6 +77,9 @@ type pageSource struct {
 func (p *pageSource) Order(o control.Order, head func(control.Head), row func(control.Row)) error {
 	return p.managerStation.Order(p.commands, o, head, row)
 }
+
+// Maintained is web.Source's.
+func (p *pageSource) Maintained() map[string]time.Time { return p.server.Maintained() }
 
 // InProgress is web.Source's.
 func (p *pageSource) InProgress() (first []web.Order, n int) { return p.orders.inProgress() }

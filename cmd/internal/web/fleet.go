@@ -19,6 +19,8 @@ type Source interface {
 	Order(o control.Order, head func(control.Head), row func(control.Row)) error
 	// InProgress is the first orders in progress, and how many there are.
 	InProgress() (first []Order, n int)
+	// Maintained is the hosts in maintenance, and when that ends.
+	Maintained() map[string]time.Time
 }
 
 // fleet is what the page knows of the fleet. Its owner is the watch of a hub.
@@ -28,7 +30,8 @@ type fleet struct {
 
 	records   records
 	last      lastRecords
-	places    map[string]int // of hosts in the records
+	places    map[string]int       // of hosts in the records
+	until     map[string]time.Time // ends of maintenance, of hosts in it
 	state     state
 	processes []processText
 }
@@ -71,6 +74,7 @@ func (f *fleet) poll() (d delta, whole bool) {
 			d.Results = append(d.Results, resultOf(place, &r))
 		}
 	}
+	d.Ends = f.followMaintenance()
 	if err == nil {
 		err = historyErr
 	}
@@ -83,6 +87,25 @@ func (f *fleet) poll() (d delta, whole bool) {
 		d.Processes = &now
 	}
 	return d, whole
+}
+
+// followMaintenance asks who is in maintenance, and gives those whose end is another than before.
+func (f *fleet) followMaintenance() (changed ends) {
+	before := f.until
+	f.until = f.cfg.Source.Maintained()
+	for host, until := range f.until {
+		if place, ok := f.places[host]; ok && !before[host].Equal(until) {
+			changed = append(changed, end{place, until.Unix()})
+		}
+	}
+	for host := range before {
+		_, still := f.until[host]
+		if place, ok := f.places[host]; ok && !still {
+			changed = append(changed, end{place, 0})
+		}
+	}
+	slices.SortFunc(changed, func(a, b end) int { return a.place - b.place })
+	return changed
 }
 
 func (f *fleet) stateNow(trouble error) state {
@@ -98,7 +121,7 @@ func (f *fleet) stateNow(trouble error) state {
 
 // isEmpty says that nothing has changed.
 func (d *delta) isEmpty() bool {
-	return len(d.Changes) == 0 && len(d.Results) == 0 && d.State == nil && d.Processes == nil
+	return len(d.Changes) == 0 && len(d.Results) == 0 && len(d.Ends) == 0 && d.State == nil && d.Processes == nil
 }
 
 func (d *delta) json() []byte {
@@ -110,7 +133,7 @@ func (d *delta) json() []byte {
 // json is a snapshot of everything.
 func (f *fleet) json() []byte {
 	n := len(f.records.known)
-	s := snapshot{Hosts: make([]string, n), Words: []string{}, Status: make([]int, n), Since: make([]int64, n), Results: results{},
+	s := snapshot{Hosts: make([]string, n), Words: []string{}, Status: make([]int, n), Since: make([]int64, n), Results: results{}, Ends: ends{},
 		State: f.state, Processes: f.processes, Now: time.Now().UnixMilli()}
 	running := make([]byte, n)
 	words := map[string]int{}
@@ -125,6 +148,9 @@ func (f *fleet) json() []byte {
 		running[i] = '0'
 		if r.Operating == contactfile.Running {
 			running[i] = '1'
+		}
+		if until, ok := f.until[r.Host]; ok {
+			s.Ends = append(s.Ends, end{i, until.Unix()})
 		}
 		s.Hosts[i], s.Status[i], s.Since[i] = r.Host, word, r.Since.Unix()
 		if last, ok := f.last.of[r.Host]; ok {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"path/filepath"
@@ -29,10 +30,12 @@ const rightToken = "0123456789abcdef0123456789abcdef"
 type daemon struct {
 	mu     sync.Mutex
 	state  control.State
+	until  map[string]time.Time // ends of maintenance
 	orders []control.Order
 	hold   chan struct{} // nil: orders are done at once; else they wait for it to be closed
 
 	asked atomic.Int64 // times for its state
+	told  atomic.Int64 // times for who is in maintenance
 }
 
 func (d *daemon) State() control.State {
@@ -40,6 +43,20 @@ func (d *daemon) State() control.State {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.state
+}
+
+func (d *daemon) Maintained() map[string]time.Time {
+	d.told.Add(1)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return maps.Clone(d.until)
+}
+
+// maintain has these be in maintenance, and no others.
+func (d *daemon) maintain(until map[string]time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.until = until
 }
 
 func (d *daemon) InProgress() ([]Order, int) { return []Order{}, 0 }

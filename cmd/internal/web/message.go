@@ -18,6 +18,7 @@ type snapshot struct {
 	Status    []int         `json:"status"`  // the place in Words for each
 	Since     []int64       `json:"since"`   // for each
 	Results   results       `json:"results"`
+	Ends      ends          `json:"maintenance"` // of those in maintenance
 	State     state         `json:"state"`
 	Processes []processText `json:"processes"`
 	Now       int64         `json:"now"` // milliseconds, for the age of everything
@@ -27,6 +28,7 @@ type snapshot struct {
 type delta struct {
 	Changes   changes        `json:"changes,omitempty"`
 	Results   results        `json:"results,omitempty"`
+	Ends      ends           `json:"maintenance,omitempty"`
 	State     *state         `json:"state,omitempty"`
 	Processes *[]processText `json:"processes,omitempty"`
 	Now       int64          `json:"now"`
@@ -71,6 +73,23 @@ func (all results) MarshalJSON() ([]byte, error) {
 		b = append(append(b, texts.of(r.process)...), ',')
 		b = append(append(b, texts.of(r.outcome)...), ',')
 		b = append(strconv.AppendInt(b, r.time, 10), ']')
+	}
+	return append(b, ']'), nil
+}
+
+// end is when the maintenance of a server ends; 0: it is not in it any more.
+type end struct {
+	place int
+	until int64
+}
+
+type ends []end
+
+// MarshalJSON is json.Marshaler's, as of changes. Each is [place, until].
+func (all ends) MarshalJSON() ([]byte, error) {
+	b := []byte{'['}
+	for i, e := range all {
+		b = append(strconv.AppendInt(begin(b, i, e.place), e.until, 10), ']')
 	}
 	return append(b, ']'), nil
 }

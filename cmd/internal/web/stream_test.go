@@ -65,6 +65,37 @@ func TestAPageGetsEverythingAndThenWhatChanges(t *testing.T) {
 	assert.Equal(t, true, decoded(t, f.next(t))["state"].(map[string]any)["can_order"])
 }
 
+func TestAPageIsToldWhoIsInMaintenanceAndUntilWhen(t *testing.T) {
+	s := newSite(t, "mgr01", "app01", "app02", "app03").serve(t)
+	at := func(seconds int64) time.Time { return time.Unix(seconds, 0) }
+	s.daemon.maintain(map[string]time.Time{"app03": at(1_800_007_200), "app01": at(1_800_003_600), "gone": at(1)})
+	f := s.follow(t, "")
+	assert.Equal(t, []any{[]any{1.0, 1_800_003_600.0}, []any{3.0, 1_800_007_200.0}}, decoded(t, f.next(t))["maintenance"])
+
+	for _, c := range []struct {
+		until map[string]time.Time
+		want  []any
+	}{
+		{map[string]time.Time{"app01": at(1_800_003_600), "app02": at(1_800_000_600)}, []any{[]any{2.0, 1_800_000_600.0}, []any{3.0, 0.0}}},
+		{map[string]time.Time{"app01": at(1_800_009_000), "app02": at(1_800_000_600)}, []any{[]any{1.0, 1_800_009_000.0}}},
+		{nil, []any{[]any{1.0, 0.0}, []any{2.0, 0.0}}},
+	} {
+		s.daemon.maintain(c.until)
+		e := f.next(t)
+		assert.Equal(t, "delta", e.name)
+		d := decoded(t, e)
+		assert.Equal(t, c.want, d["maintenance"])
+		assert.NotContains(t, d, "changes")
+	}
+	s.update(t, 1, stop)
+	assert.NotContains(t, decoded(t, f.next(t)), "maintenance")
+	assert.Equal(t, []any{}, decoded(t, s.follow(t, "").next(t))["maintenance"])
+
+	s.daemon.maintain(map[string]time.Time{"app04": at(1_800_003_600)})
+	s.create(t, "mgr01", "app04")
+	assert.Equal(t, []any{[]any{1.0, 1_800_003_600.0}}, decoded(t, f.next(t))["maintenance"], "of a server that is new")
+}
+
 func TestAPageThatComesAgainGetsWhatItLacks(t *testing.T) {
 	s := newSite(t, "mgr01", "app01", "app02").serve(t)
 	first := s.follow(t, "")
@@ -190,7 +221,7 @@ func TestNothingIsReadWhileNobodyLooks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHub(s.server.hub.fleet, &counts{})
 		time.Sleep(time.Minute)
-		assert.Zero(t, s.daemon.asked.Load())
+		assert.Zero(t, s.daemon.asked.Load()+s.daemon.told.Load())
 		leave, ok := h.join()
 		require.True(t, ok)
 		began := s.daemon.asked.Load()
@@ -203,9 +234,9 @@ func TestNothingIsReadWhileNobodyLooks(t *testing.T) {
 		assert.Equal(t, 2*int64(time.Minute/pollEvery), s.daemon.asked.Load()-began, "two pages cost no more")
 		leave()
 		another()
-		before := s.daemon.asked.Load()
+		before := s.daemon.asked.Load() + s.daemon.told.Load()
 		time.Sleep(time.Hour)
-		assert.Equal(t, before, s.daemon.asked.Load())
+		assert.Equal(t, before, s.daemon.asked.Load()+s.daemon.told.Load())
 	})
 }
 

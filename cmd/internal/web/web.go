@@ -7,7 +7,7 @@
 //	GET  /metrics      where Config.Metrics is set
 //
 // Nothing is read while no page is open. While one is, the contact file and the history are read four times a second, as anybody may
-// read them, and the manager is asked for what they do not say: its polling waits for nothing.
+// read them, and the manager is asked for what they do not say, such as who is in maintenance: its polling waits for nothing.
 //
 // web.go serves it, guard.go is who is let in and what the answers forbid, token.go who may order, limits.go is every limit. records.go,
 // last.go and fleet.go are what is known of the fleet, message.go how it is told, hub.go for all pages at once and stream.go to one of

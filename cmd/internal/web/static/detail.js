@@ -1,7 +1,8 @@
 // One server with its history.
 import { byId, el, setText } from "./dom.js";
 import { kinds } from "./fleet.js";
-import { words, statusText, timeText, ageText } from "./words.js";
+import { operatingClass } from "./table.js";
+import { words, minuteText, statusText, timeText, ageText } from "./words.js";
 
 export class Detail {
   constructor(fleet, order) {
@@ -37,6 +38,7 @@ export class Detail {
     this.title = el("h2", { tabIndex: -1 }, this.host);
     this.status = el("p", { className: "statuses" });
     this.since = el("p", { className: "quiet" });
+    this.maintenance = el("p", { className: "banner note", hidden: true });
     this.note = el("p", { className: "banner note", hidden: true });
     this.button = el("button", { type: "button", onclick: () => this.order([this.host]) }, words.orderHere);
     this.body = el("tbody");
@@ -46,7 +48,7 @@ export class Detail {
     this.box.replaceChildren(
       el("div", { className: "title" }, this.title, el("span", { className: "gap" }),
         el("button", { type: "button", className: "close", "aria-label": words.close, title: words.close, onclick: () => this.close() }, "✕")),
-      this.status, this.since, this.note, this.button, el("h3", {}, words.history),
+      this.status, this.since, this.maintenance, this.note, this.button, el("h3", {}, words.history),
       el("table", {}, el("thead", {}, el("tr", {}, ...words.historyColumns.map((c) => el("th", { scope: "col" }, c)))), this.body),
       this.empty, this.wrong, this.more);
     this.box.setAttribute("aria-label", this.host);
@@ -66,15 +68,17 @@ export class Detail {
       if (f.size > 0) this.close(); // the definition does not have it any more
       return;
     }
-    const running = f.running[i] === 1, kind = kinds[f.kind[i]];
+    const running = f.running[i] === 1, kind = kinds[f.condition[i]], until = f.until.get(i);
     const mark = (className, text) => el("span", { className: "mark large " + className }, text);
-    const now = [running, f.application[i], words.code].join();
+    const now = [running, f.application[i], until, words.code].join();
     if (now !== this.drawn) {
       this.drawn = now;
-      this.status.replaceChildren(mark(running ? "running" : "stopped", statusText(running ? "RUNNING" : "STOPPED")), " ",
+      this.status.replaceChildren(mark(operatingClass(f, i), statusText(running ? "RUNNING" : "STOPPED")), " ",
         mark(running ? kind : "unknown", statusText(f.application[i])));
     }
     setText(this.since, words.sinceFor(timeText(f.since[i] * 1000, true), ageText(f.now / 1000 - f.since[i])));
+    this.maintenance.hidden = until === undefined;
+    setText(this.maintenance, until === undefined ? "" : words.maintenanceHere(minuteText(until * 1000, true)));
     this.note.hidden = !f.state.blocked.includes(this.host);
     setText(this.note, words.blockedHere);
     this.button.hidden = !f.state.can_order;

@@ -1,9 +1,11 @@
 // What is known of the fleet, as the stream tells it, and the view of it: filtered and sorted. Servers go by their place.
 
-// The kinds of servers, the worst first: each has its colour, and its place in the order of trouble.
-export const kinds = ["stopped", "failed", "other", "not-started", "batch", "online"];
-const [stopped, failed, other, notStarted, batch, online] = kinds.keys();
+// The kinds of servers, the worst first: each has its colour, and its place in the order of trouble. One in maintenance is of no other kind,
+// whatever its statuses are: it is down on purpose, or may be.
+export const kinds = ["stopped", "failed", "maintenance", "other", "not-started", "batch", "online"];
+export const [stopped, failed, maintenance, other, notStarted, batch, online] = kinds.keys();
 
+// kindOf is the kind by the statuses alone.
 function kindOf(running, application) {
   if (!running) return stopped;
   switch (application) {
@@ -15,15 +17,17 @@ function kindOf(running, application) {
 }
 
 // statusOf is the status that a kind stands for; "" where there are several.
-export const statusOf = (kind) => ["STOPPED", "", "", "NOT-STARTED", "BATCH", "ONLINE"][kind];
+export const statusOf = (kind) => ["STOPPED", "", "", "", "NOT-STARTED", "BATCH", "ONLINE"][kind];
 
 export class Fleet {
   hosts = [];
   running = new Uint8Array(0);
   kind = new Uint8Array(0);
+  condition = new Uint8Array(0); // the kind that the server is, or would be without maintenance
   application = [];
   since = new Float64Array(0); // Unix seconds
   results = new Map(); // place → {process, outcome, time}
+  until = new Map(); // place → the end of maintenance, Unix seconds
   places = new Map(); // host → place
   counts = new Uint32Array(kinds.length);
   state = null;
@@ -47,7 +51,9 @@ export class Fleet {
     this.running = Uint8Array.from({ length: n }, (_, i) => s.running.charCodeAt(i) - 48);
     this.application = s.status.map((w) => s.words[w]);
     this.since = Float64Array.from(s.since);
-    this.kind = Uint8Array.from({ length: n }, (_, i) => kindOf(this.running[i], this.application[i]));
+    this.condition = Uint8Array.from({ length: n }, (_, i) => kindOf(this.running[i], this.application[i]));
+    this.until = new Map(s.maintenance);
+    this.kind = Uint8Array.from(this.condition, (k, i) => (this.until.has(i) ? maintenance : k));
     this.counts.fill(0);
     for (const k of this.kind) this.counts[k]++;
     this.results = new Map();
@@ -64,21 +70,35 @@ export class Fleet {
   // change takes a delta, and gives what has changed: the places, and what each was before.
   change(d) {
     this.clock = d.now - Date.now();
-    const changes = [];
+    const before = new Map();
+    for (const [i, until] of d.maintenance ?? []) {
+      if (!before.has(i)) before.set(i, this.stands(i));
+      if (until) this.until.set(i, until);
+      else this.until.delete(i);
+      this.sort(i);
+    }
     for (const [i, running, application, since] of d.changes ?? []) {
-      const before = { running: this.running[i] === 1, application: this.application[i] };
+      if (!before.has(i)) before.set(i, this.stands(i));
       this.running[i] = running ? 1 : 0;
       this.application[i] = application;
       this.since[i] = since;
-      this.counts[this.kind[i]]--;
-      this.kind[i] = kindOf(running, application);
-      this.counts[this.kind[i]]++;
-      changes.push({ place: i, before });
+      this.condition[i] = kindOf(running, application);
+      this.sort(i);
     }
     this.takeResults(d.results ?? []);
     if (d.state) this.state = d.state;
     if (d.processes) this.processes = d.processes;
-    return changes;
+    return Array.from(before, ([place, was]) => ({ place, before: was }));
+  }
+
+  // stands is what there is to know of a server.
+  stands(i) { return { running: this.running[i] === 1, application: this.application[i], until: this.until.get(i) }; }
+
+  // sort has a server be of the kind that it is now.
+  sort(i) {
+    this.counts[this.kind[i]]--;
+    this.kind[i] = this.until.has(i) ? maintenance : this.condition[i];
+    this.counts[this.kind[i]]++;
   }
 
   // matches says whether the search finds a host.

@@ -1,9 +1,10 @@
 // The map: a cell for each server, in the order of the definition, so that each keeps its place. Where there is room, cells have names.
 import { byId, setText, soon } from "./dom.js";
-import { kinds } from "./fleet.js";
-import { words, statusText, timeText } from "./words.js";
+import { kinds, maintenance, stopped } from "./fleet.js";
+import { words, minuteText, statusText, timeText } from "./words.js";
 
 const tile = { width: 116, height: 30, gap: 4 }; // with names, where they all fit
+const striped = 26; // pixels of a cell with a name that have the stripes of maintenance
 const largest = 24, smallest = 5; // pixels from cell to cell without names
 const share = 0.4; // of the window's height, at most
 
@@ -75,6 +76,7 @@ export class FleetMap {
     this.pen.fillRect(0, 0, width, height);
     this.pen.font = "12px ui-monospace, monospace";
     this.pen.textBaseline = "middle";
+    this.stripes = this.colour.kinds.map((colour) => this.striped(colour, l.w < 7 ? l.dx : 6));
     const matches = this.fleet.matcher();
     this.filtered = this.fleet.only.size > 0 || this.fleet.text !== "";
     this.matches = matches;
@@ -97,10 +99,11 @@ export class FleetMap {
     pen.fillRect(x, y, l.dx, l.dy);
     pen.globalAlpha = dim ? 0.18 : 1;
     pen.fillStyle = this.colour.kinds[kind];
-    const stopped = kinds[kind] === "stopped", small = l.w < 7;
-    pen.fillRect(x, y, stopped && small ? l.dx : l.w, stopped && small ? l.dy : l.h); // among thousands it is to be found
-    if (stopped && small) this.dot(x, y, l);
-    else if (stopped) this.cross(x, y, l);
+    const down = kind === stopped, small = l.w < 7;
+    pen.fillRect(x, y, down && small ? l.dx : l.w, down && small ? l.dy : l.h); // among thousands it is to be found
+    if (kind === maintenance) this.stripe(i, x, y, l);
+    if (down && small) this.dot(x, y, l);
+    else if (down) this.cross(x, y, l);
     if (l.names) this.name(i, x, y, l);
     pen.globalAlpha = 1;
     if (i === this.at) {
@@ -129,8 +132,32 @@ export class FleetMap {
     pen.stroke();
   }
 
+  // stripe marks a server in maintenance with stripes, in the colour that it would have without.
+  stripe(i, x, y, l) {
+    const width = l.names ? striped : l.w;
+    this.pen.fillStyle = this.stripes[this.fleet.condition[i]];
+    this.pen.fillRect(x + l.w - width, y, width, l.h);
+  }
+
+  // striped is a pattern that repeats after so many pixels.
+  striped(colour, period) {
+    const of = document.createElement("canvas"), pen = of.getContext("2d");
+    of.width = of.height = period * 4; // it is drawn larger than it is needed, so that it is sharp on any screen
+    pen.strokeStyle = colour;
+    pen.lineWidth = period * 4 * 0.35;
+    pen.beginPath();
+    for (const at of [-1, 0, 1]) {
+      pen.moveTo((at - 0.25) * of.width, 1.25 * of.width);
+      pen.lineTo((at + 1.25) * of.width, -0.25 * of.width);
+    }
+    pen.stroke();
+    const pattern = this.pen.createPattern(of, "repeat");
+    pattern.setTransform(new DOMMatrix().scale(1 / 4));
+    return pattern;
+  }
+
   name(i, x, y, l) {
-    const pen = this.pen, room = l.w - (this.fleet.running[i] ? 16 : 34);
+    const pen = this.pen, marked = this.fleet.kind[i] === stopped || this.fleet.kind[i] === maintenance, room = l.w - (marked ? striped + 8 : 16);
     let text = this.fleet.hosts[i];
     while (text.length > 1 && pen.measureText(text).width > room) text = text.slice(0, -2) + "…";
     pen.fillStyle = this.colour.on[this.fleet.kind[i]];
@@ -172,10 +199,11 @@ export class FleetMap {
   // describe says in words what is pointed at; a screen reader reads it as the name of the map.
   describe() {
     const f = this.fleet, i = this.at;
-    const label = words.mapLabel(f.size, f.counts[0]);
+    const label = words.mapLabel(f.size, f.counts[stopped], f.counts[maintenance]);
     let text = words.mapHelp;
     if (i >= 0 && i < f.size) {
       text = words.cell(f.hosts[i], statusText(f.running[i] ? "RUNNING" : "STOPPED"), statusText(f.application[i]), timeText(f.since[i] * 1000));
+      if (f.until.has(i)) text += words.cellMaintenance(minuteText(f.until.get(i) * 1000));
     }
     setText(byId("map-text"), text);
     this.canvas.setAttribute("aria-roledescription", words.mapRole);

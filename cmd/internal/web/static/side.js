@@ -1,6 +1,7 @@
 // What is in progress, and what has changed since the page was opened; and what of it is said aloud.
 import { byId, el, setText } from "./dom.js";
-import { words, statusText, timeText } from "./words.js";
+import { operatingClass } from "./table.js";
+import { words, minuteText, statusText, timeText } from "./words.js";
 
 const maxChanges = 100;
 const pauseBetween = 5000; // milliseconds between two announcements: a mass outage is one sentence
@@ -19,17 +20,23 @@ export class Side {
   changed(changes) {
     const f = this.fleet;
     for (const { place, before } of changes) {
-      const running = f.running[place] === 1, host = f.hosts[place], at = f.since[place];
-      if (running !== before.running) {
-        this.note(host, at, running ? "RUNNING" : "STOPPED", running ? "running" : "stopped");
-        this.toSay[running ? "running" : "stopped"].push(host);
-      }
+      const { running, until } = f.stands(place), host = f.hosts[place], at = f.since[place];
+      if (running !== before.running) this.note(host, at, running ? "RUNNING" : "STOPPED", operatingClass(f, place));
+      if (until !== before.until) this.note(host, f.now / 1000, until, "maintenance");
+      this.hear(host, running, until, before);
       if (f.application[place] !== before.application) this.note(host, at, f.application[place], "application");
     }
     if (changes.length === 0) return;
     this.changes.length = Math.min(this.changes.length, maxChanges);
     this.drawChanges();
     if (!this.saying) this.say();
+  }
+
+  // hear has said aloud what is trouble now, and what is over. Of a server in maintenance nothing is; one that is STOPPED at the end of that is.
+  hear(host, running, until, before) {
+    if (until !== undefined) return;
+    if (!running && (before.running || before.until !== undefined)) this.toSay.stopped.push(host);
+    else if (running && !before.running) this.toSay.running.push(host);
   }
 
   note(host, at, status, kind) { this.changes.unshift({ host, at, status, kind }); }
@@ -47,7 +54,13 @@ export class Side {
   drawChanges() {
     byId("changes").replaceChildren(...(this.changes.length === 0 ? [el("li", { className: "quiet" }, words.noChanges)] : this.changes.map((c) =>
       el("li", {}, el("time", {}, timeText(c.at * 1000)), " ", this.link(c.host), " ",
-        el("span", { className: "mark " + c.kind }, statusText(c.status))))));
+        el("span", { className: "mark " + c.kind }, this.text(c))))));
+  }
+
+  // text is what has become of the server.
+  text({ kind, status }) {
+    if (kind !== "maintenance") return statusText(status);
+    return status === undefined ? words.maintenanceOver : words.maintenanceUntil(minuteText(status * 1000));
   }
 
   link(host) {

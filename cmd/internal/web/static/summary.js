@@ -1,13 +1,13 @@
 // The counts, which filter too; the banners; and the connection.
 import { byId, el, setText } from "./dom.js";
-import { kinds, statusOf } from "./fleet.js";
+import { batch, failed, kinds, maintenance, notStarted, online, other, statusOf, stopped } from "./fleet.js";
 import { words, statusText, timeText } from "./words.js";
 
 // kindText is a kind in words.
 export function kindText(kind) {
   const status = statusOf(kind);
   if (status) return statusText(status);
-  return kinds[kind] === "failed" ? words.failed : words.others;
+  return { [failed]: words.failed, [maintenance]: words.maintenance }[kind] ?? words.others;
 }
 
 export class Summary {
@@ -22,10 +22,10 @@ export class Summary {
   build() {
     this.total = el("button", { type: "button", className: "count all", onclick: () => this.only() }, el("b"), el("span"));
     this.running = el("div", { className: "count plain" }, el("b"), el("span"));
-    this.buttons = kinds.map((kind, i) => el("button", { type: "button", className: `count ${kind}`, title: words.onlyThese(kindText(i)),
+    this.buttons = kinds.map((kind, i) => el("button", { type: "button", className: `count ${kind}`, title: i === maintenance ? words.onlyMaintenance : words.onlyThese(kindText(i)),
       onclick: () => this.only(i) }, el("b"), el("span", {}, kindText(i))));
-    byId("summary").replaceChildren(this.total, this.running, this.buttons[0], el("span", { className: "rule", "aria-hidden": "true" }),
-      ...[5, 4, 3, 1, 2].map((i) => this.buttons[i]));
+    byId("summary").replaceChildren(this.total, this.running, this.buttons[stopped], this.buttons[maintenance],
+      el("span", { className: "rule", "aria-hidden": "true" }), ...[online, batch, notStarted, failed, other].map((i) => this.buttons[i]));
   }
 
   only(kind) {
@@ -41,18 +41,18 @@ export class Summary {
     setText(this.total.firstChild, n(f.size));
     setText(this.total.lastChild, words.servers);
     this.total.setAttribute("aria-pressed", String(f.only.size === 0));
-    setText(this.running.firstChild, n(f.size - f.counts[0]));
+    setText(this.running.firstChild, n(f.size - f.counts[stopped] - f.counts[maintenance]));
     setText(this.running.lastChild, statusText("RUNNING"));
     this.buttons.forEach((button, i) => {
       setText(button.firstChild, n(f.counts[i]));
       button.setAttribute("aria-pressed", String(f.only.has(i)));
-      button.hidden = i !== 0 && f.counts[i] === 0 && !f.only.has(i);
+      button.hidden = i !== stopped && f.counts[i] === 0 && !f.only.has(i);
       button.classList.toggle("nothing", f.counts[i] === 0);
     });
     this.banners();
     const host = f.state?.host ?? "";
     setText(byId("host"), host && words.manager(host));
-    document.title = (f.counts[0] ? `(${f.counts[0]}) ` : "") + ["renraku", host].filter(Boolean).join(" · ");
+    document.title = (f.counts[stopped] ? `(${f.counts[stopped]}) ` : "") + ["renraku", host].filter(Boolean).join(" · ");
   }
 
   connected(link, last) {

@@ -2,9 +2,15 @@
 import { byId, el, setText, soon } from "./dom.js";
 import { kinds } from "./fleet.js";
 import { Rows } from "./rows.js";
-import { words, statusText, timeText, ageText } from "./words.js";
+import { words, minuteText, statusText, timeText, ageText } from "./words.js";
 
 const sorts = { host: "host", operating: "trouble", application: "application", since: "since", last: "last" };
+
+// operatingClass is the mark of an operating status: STOPPED in maintenance is no trouble.
+export function operatingClass(fleet, i) {
+  if (fleet.running[i]) return "running";
+  return fleet.until.has(i) ? "unknown" : "stopped";
+}
 
 export class Table {
   constructor(fleet, open) {
@@ -68,7 +74,7 @@ export class Table {
     });
     const cell = (name, ...inside) => el("div", { role: "gridcell", className: "c-" + name }, ...inside);
     return [cell("choose", box), cell("host"), cell("operating", el("span", { className: "mark" })), cell("application", el("span", { className: "mark" })),
-      cell("since"), cell("last")];
+      cell("since"), cell("last", el("span", { className: "mark maintenance" }), el("span"))];
   }
 
   fill([choose, host, operating, application, since, last], name, row) {
@@ -81,14 +87,18 @@ export class Table {
     box.setAttribute("aria-label", `${words.columns.choose} ${name}`);
     row.setAttribute("aria-selected", String(box.checked));
     setText(host, name);
-    const kind = kinds[f.kind[i]], result = f.results.get(i);
-    operating.firstChild.className = "mark " + (f.running[i] ? "running" : "stopped");
+    const kind = kinds[f.condition[i]], result = f.results.get(i), until = f.until.get(i);
+    operating.firstChild.className = "mark " + operatingClass(f, i);
     setText(operating.firstChild, statusText(f.running[i] ? "RUNNING" : "STOPPED"));
     application.firstChild.className = "mark " + (f.running[i] ? kind : "unknown");
     setText(application.firstChild, statusText(f.application[i]));
     setText(since, `${timeText(f.since[i] * 1000)} · ${ageText(f.now / 1000 - f.since[i])}`);
-    setText(last, result ? `${result.process ? result.process + " " : ""}${result.outcome} · ${timeText(result.time * 1000)}` : "");
-    row.classList.toggle("is-stopped", !f.running[i]);
+    const [end, outcome] = last.children;
+    end.hidden = until === undefined;
+    setText(end, until === undefined ? "" : words.maintenanceUntil(minuteText(until * 1000)));
+    setText(outcome, result ? `${result.process ? result.process + " " : ""}${result.outcome} · ${timeText(result.time * 1000)}` : "");
+    row.classList.toggle("is-stopped", !f.running[i] && until === undefined);
+    row.classList.toggle("in-maintenance", until !== undefined);
     row.classList.toggle("fresh", Date.now() - (this.fresh.get(name) ?? 0) < 4000);
   }
 

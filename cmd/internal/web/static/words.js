@@ -43,6 +43,9 @@ export function timeText(ms, always) {
   return always || t.toDateString() !== new Date().toDateString() ? `${day} ${time}` : time;
 }
 
+// minuteText is a time as timeText has it, to the minute.
+export const minuteText = (ms, always) => timeText(ms, always).slice(0, -3);
+
 // ageText is how long something has been, in seconds.
 export function ageText(seconds) {
   const s = Math.max(0, Math.floor(seconds));
