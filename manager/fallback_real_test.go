@@ -2,6 +2,7 @@ package manager
 
 import (
 	"crypto/tls"
+	"log/slog"
 	"net"
 	"testing"
 	"time"
@@ -26,13 +27,20 @@ const blockedInSealedMode = "it answers on TCP alone: UDP is blocked, or its key
 // realSealedSlave is app01 with these credentials behind a proxy.
 func realSealedSlave(t *testing.T, security *credentials.Security) (*slave.Server, *slavetest.Proxy) {
 	t.Helper()
+	server, addr := newSealedSlave(t, security, quiet())
+	inBackground(t, server.Run)
+	return server, slavetest.NewProxy(t, addr, 1, 1, slavetest.Impairment{}, slavetest.Streams{})
+}
+
+// newSealedSlave is app01 with these credentials, which does not run yet, and its address.
+func newSealedSlave(t *testing.T, security *credentials.Security, log *slog.Logger) (*slave.Server, string) {
+	t.Helper()
 	packets, listener, addr := sockets(t, "127.0.0.1")
 	file, _ := contact(t)
 	server, err := slave.NewServer(slave.Config{Host: host(t, "app01"), Manager: address(t, "127.0.0.1:9"), Security: security,
-		Records: records(t), Log: quiet()}, file, packets, listener)
+		Records: records(t), Log: log}, file, packets, listener)
 	require.NoError(t, err)
-	inBackground(t, server.Run)
-	return server, slavetest.NewProxy(t, addr, 1, 1, slavetest.Impairment{}, slavetest.Streams{})
+	return server, addr
 }
 
 // watchSealed is a manager in sealed mode with the slave app01 at the address, which asks on TCP too.
@@ -102,6 +110,26 @@ func TestASealedSlaveWithOtherKeysIsRunningByTLSAndTheLogSaysWhatMayBeWrong(t *t
 			assert.Zero(t, w.told(" STOPPED"))
 		})
 	}
+}
+
+// It has the keys and the certificate of app02. The manager hears nothing on UDP, and does not believe it on TCP; what it dropped itself, a
+// slave says once a minute and at its end.
+func TestASlaveWithTheKeysOfAnotherIsNotRunning(t *testing.T) {
+	t.Parallel()
+	k, log := slavetest.NewKeys(t, "mgr01"), &logBook{}
+	server, at := newSealedSlave(t, k.Security(t, "app02"), slog.New(slog.NewTextHandler(log, nil)))
+	end := inBackground(t, server.Run)
+	w := watchSealed(t, k, at)
+	w.await(1, "app01 STOPPED")
+	for words, in := range map[string]*logBook{
+		"certificate not accepted: it is that of app02: that of app01 is right": w.log,
+		"refused: the peer does not accept this server's certificate":           log,
+	} {
+		require.Eventually(t, func() bool { return in.count(words) > 0 }, patience, time.Millisecond, words)
+	}
+	require.NoError(t, end())
+	assert.Equal(t, 1, log.count(`"dropped.wrong MAC"=`), "of UDP")
+	assert.Zero(t, w.told(" RUNNING"))
 }
 
 // Whoever answers takes any certificate of the manager; UDP is a socket that nobody reads.

@@ -263,7 +263,7 @@ func (c *sealedControl) withKey(q *sealedInquiry, id uint16) []byte {
 	return c.sealed(q.Host, telegram.Running, trailer)
 }
 
-func TestASlaveWithTheKeysOfAnotherIsNotRunning(t *testing.T) {
+func TestAnAnswerSealedWithTheKeysOfAnotherIsNone(t *testing.T) {
 	c := newSealedControl(t, 2)
 	for end := c.now.Add(30 * time.Second); c.now.Before(end); {
 		for _, q := range c.turn() {
