@@ -243,6 +243,7 @@ func (f *follower) close() {
 // next is the next event that is no beat.
 func (f *follower) next(t testing.TB) event {
 	t.Helper()
+	late := time.After(20 * time.Second)
 	for {
 		select {
 		case e, open := <-f.events:
@@ -250,7 +251,7 @@ func (f *follower) next(t testing.TB) event {
 			if e.name != "beat" {
 				return e
 			}
-		case <-time.After(20 * time.Second):
+		case <-late:
 			require.FailNow(t, "no event")
 		}
 	}
