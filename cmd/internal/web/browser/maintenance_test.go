@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -84,6 +85,14 @@ func TestAnOrderSkipsAServerInMaintenanceAndSaysUntilWhen(t *testing.T) {
 	p.awaitRows(patience, "app02 稼働中 未起動", "mgr01 稼働中 未起動", "app01 稼働中 未起動")
 	assert.Contains(t, p.text(`#table [aria-rowindex="2"] .c-last`), "まで保守中")
 	p.shot("maintenance-japanese")
+	p.do(chromedp.EmulateViewport(390, 844))
+	p.await("a narrow row says it too", `document.querySelector("#table [aria-rowindex='2']").innerText.includes("まで保守中")`)
+	assert.LessOrEqual(t, eval[int](p, "document.scrollingElement.scrollWidth"), 390)
+	p.do(chromedp.ScrollIntoView(chromedp.CSS("#table")))
+	assert.True(t, eval[bool](p, `(() => { const e = document.querySelector("#table [aria-rowindex='2'] .c-last"), row = e.parentElement;
+		return e.scrollWidth <= e.clientWidth && e.offsetHeight < row.clientHeight; })()`), "all of it")
+	p.shot("maintenance-narrow")
+	p.do(chromedp.EmulateViewport(1440, 900))
 	p.click("#order")
 	p.await("the dialog", `document.getElementById("dialog").open`)
 	p.click("input[value=ONLINE]")
