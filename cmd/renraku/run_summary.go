@@ -11,6 +11,7 @@ import (
 	"renraku/cmd/internal/control"
 	"renraku/cmd/internal/screen"
 	"renraku/cmd/internal/words"
+	"renraku/slave"
 )
 
 // summaryFor is what follows the lines of the rows on out: a summary where that is a terminal in which they have no room.
@@ -36,8 +37,8 @@ func linesOn(width int, lines []string) int {
 	return n
 }
 
-// summaryLines is at most height lines: the rows of the servers where something is left to be done, as many as there is room for, and
-// then the number of servers for each outcome.
+// summaryLines is at most height lines: the rows of the servers where something is left to be done, failures first, as many as there is
+// room for, and then the number of servers for each outcome.
 func summaryLines(rows []control.Row, width, height int, language words.Language) []string {
 	counts := outcomeLines(rows)
 	var bad []control.Row
@@ -49,6 +50,7 @@ func summaryLines(rows []control.Row, width, height int, language words.Language
 	if len(bad) == 0 {
 		return counts
 	}
+	slices.SortStableFunc(bad, func(a, b control.Row) int { return cmp.Compare(severity(a.Outcome), severity(b.Outcome)) })
 	room := height - len(counts) - 1 // an empty line between them
 	var lines []string
 	for _, line := range resultLines(bad, language) {
@@ -61,7 +63,7 @@ func summaryLines(rows []control.Row, width, height int, language words.Language
 	return slices.Concat(lines, []string{""}, counts)
 }
 
-// outcomeLines counts the servers by outcome: first where something is left to be done.
+// outcomeLines counts the servers by outcome, failures first.
 func outcomeLines(rows []control.Row) []string {
 	counts := map[string]int{}
 	for _, r := range rows {
@@ -74,17 +76,26 @@ func outcomeLines(rows []control.Row) []string {
 	return columns(table)
 }
 
-// worstFirst is the outcomes in counts, those of most servers first, but before all where something is left to be done.
+// severity is the place of an outcome among the others: what has failed, or may have, before what was not done on purpose, and that before
+// what is well.
+func severity(outcome string) int {
+	switch slave.Outcome(outcome) {
+	case slave.Failed, slave.Lost, slave.Unknown, slave.Unreachable:
+		return 0
+	case slave.Refused:
+		return 1
+	}
+	if !isWell(outcome) {
+		return 2
+	}
+	return 3
+}
+
+// worstFirst is the outcomes in counts by their severity, and of one severity those of most servers first.
 func worstFirst(counts map[string]int) []string {
 	outcomes := sortedKeys(counts)
 	slices.SortStableFunc(outcomes, func(a, b string) int {
-		if x, y := isWell(a), isWell(b); x != y {
-			if y {
-				return -1
-			}
-			return 1
-		}
-		return cmp.Compare(counts[b], counts[a])
+		return cmp.Or(cmp.Compare(severity(a), severity(b)), cmp.Compare(counts[b], counts[a]))
 	})
 	return outcomes
 }

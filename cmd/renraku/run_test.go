@@ -128,8 +128,9 @@ func TestSummaryFitsTheScreenAndHasFailuresFirst(t *testing.T) {
 	}{
 		{[]string{"30 LAUNCHED"}, 0, "OUTCOME   SERVERS\nLAUNCHED  30"},
 		{[]string{"30 LAUNCHED", "5 ALREADY", "1 FAILED"}, 1, "OUTCOME   SERVERS\nFAILED    1\nLAUNCHED  30\nALREADY   5"},
+		{[]string{"40 SKIPPED", "2 UNREACHABLE"}, 16, "… and 26 more above\n\nOUTCOME      SERVERS\nUNREACHABLE  2\nSKIPPED      40"},
 		{[]string{"500 FAILED", "500 UNREACHABLE"}, 16, "… and 984 more above\n\nOUTCOME      SERVERS\nFAILED       500\nUNREACHABLE  500"},
-		{[]string{"1 FAILED", "1 LAUNCHED", "3 REFUSED", "2 SKIPPED", "7 UNKNOWN", "9 READY"}, 13, "OUTCOME   SERVERS\nUNKNOWN   7\nREFUSED   3\nSKIPPED   2\nFAILED    1\nREADY     9\nLAUNCHED  1"},
+		{[]string{"1 FAILED", "1 LAUNCHED", "3 REFUSED", "2 SKIPPED", "7 UNKNOWN", "9 READY"}, 13, "OUTCOME   SERVERS\nUNKNOWN   7\nFAILED    1\nREFUSED   3\nSKIPPED   2\nREADY     9\nLAUNCHED  1"},
 	} {
 		lines := summaryLines(rowsOf(t, c.rows...), 80, 22, words.English)
 		assert.LessOrEqual(t, len(lines), 22)
@@ -140,6 +141,16 @@ func TestSummaryFitsTheScreenAndHasFailuresFirst(t *testing.T) {
 		assert.True(t, strings.HasSuffix(text, c.want), text)
 		assert.Equal(t, c.hosts, strings.Count(text, " -            text text "), text)
 	}
+}
+
+func TestSummaryHasFailuresBeforeWhatWasSkipped(t *testing.T) {
+	t.Parallel()
+	lines := summaryLines(rowsOf(t, "40 SKIPPED", "1 REFUSED", "2 UNREACHABLE", "1 LOST"), 80, 22, words.English)
+	var outcomes []string
+	for _, line := range lines[1:7] {
+		outcomes = append(outcomes, strings.Fields(line)[1])
+	}
+	assert.Equal(t, []string{"UNREACHABLE", "UNREACHABLE", "LOST", "REFUSED", "SKIPPED", "SKIPPED"}, outcomes)
 }
 
 func TestProgressNamesTheLastThatAreWaitedFor(t *testing.T) {
