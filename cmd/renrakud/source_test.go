@@ -248,18 +248,19 @@ func assignedIn(n ast.Node, name string) (all []ast.Expr) {
 
 // makersOfTexts are the functions whose texts come with an outcome, by file: each literal in them is a part of one.
 var makersOfTexts = map[string][]string{
-	"slave/result.go":       {"results", "parentKilled"},
-	"slave/execution.go":    {"check", "launch"},
-	"slave/process.go":      {"Allows", "shown"},
-	"slave/check.go":        {"runCheck", "plainStartError"},
-	"slave/launch.go":       {"accountOf"},
-	"slave/privilege.go":    {"Error"},
-	"slave/runs/leader.go":  {"text", "statusText", "startError"},
-	"slave/runs/launch.go":  {"Launch"},
-	"manager/execution.go":  {"check"},
-	"manager/order.go":      {"dial", "plainNetworkError", "whyNoResponse", "awaitResponse"},
-	"manager/targets.go":    {"unrecorded"},
-	"manager/unanswered.go": {"unknown"},
+	"slave/result.go":        {"results", "parentKilled"},
+	"slave/execution.go":     {"check", "launch"},
+	"slave/process.go":       {"Allows", "shown"},
+	"slave/check.go":         {"runCheck", "plainStartError"},
+	"slave/launch.go":        {"accountOf"},
+	"slave/privilege.go":     {"Error"},
+	"slave/runs/leader.go":   {"text", "statusText", "startError"},
+	"slave/runs/launch.go":   {"Launch"},
+	"manager/execution.go":   {"check"},
+	"manager/maintenance.go": {"reason"},
+	"manager/order.go":       {"dial", "plainNetworkError", "whyNoResponse", "awaitResponse"},
+	"manager/targets.go":     {"unrecorded"},
+	"manager/unanswered.go":  {"unknown"},
 }
 
 // texts are those that come with an outcome; each is as much of one as the code has in one piece.
