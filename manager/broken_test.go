@@ -113,6 +113,42 @@ func TestAnOrderResetAtAnyByteRunsOnceAtMostAndLosesNoResult(t *testing.T) {
 	assert.Equal(t, afterReceipt+1, resets)
 }
 
+// The same in sealed mode, where nobody sees from outside which byte ends what: the cuts go from the first byte of the handshake beyond the
+// last of the receipt, in steps that are shorter than the record of any telegram. What is ordered after each of them is another process, since
+// the same one again would be an order in between (SPEC.md 6.5).
+func TestASealedOrderResetAnywhereRunsOnceAtMostAndLosesNoResult(t *testing.T) {
+	t.Parallel()
+	const slaves, step, most = 4, telegram.ExecutionOrderLength, 20_000
+	f := newSealedBadFleet(t, slavetest.NewKeys(t, "mgr01"), slaves, 1, slavetest.Impairment{}, slavetest.Streams{})
+	f.awaitAll()
+	marks := func(h telegram.Host) int {
+		b, _ := os.ReadFile(filepath.Join(f.runs, h.String())) // there is none before the first
+		return bytes.Count(b, []byte("\n"))
+	}
+	f.each(t, func(t lane, i int, h telegram.Host) {
+		seen := map[slave.Outcome]int{}
+		for n := i * step; ; n += slaves * step {
+			require.Less(t, n, most, "%v: the connection has no end", h)
+			before, resets := marks(h), f.slaves[i].Counts().Reset
+			f.slaves[i].ResetNext(n)
+			told := f.order(h)
+			seen[told.Outcome]++
+			require.Eventually(t, func() bool { return f.orderOf(h, "NEXT").Outcome == slave.Launched }, patience, time.Millisecond, "the next one")
+			ran := marks(h) - before - 1
+			want := map[slave.Outcome][]int{slave.Unreachable: {0}, slave.Unknown: {0, 1}, slave.Launched: {1}}
+			require.Contains(t, want[told.Outcome], ran, "%v, reset after %d bytes: %v %s", h, n, told.Outcome, told.Text)
+			f.awaitRuns(t, i, marks(h))
+			if f.slaves[i].Counts().Reset == resets {
+				break
+			}
+		}
+		assert.Positive(t, seen[slave.Unreachable], "%v", h)
+		assert.Positive(t, seen[slave.Unknown], "%v", h)
+		assert.Positive(t, seen[slave.Launched], "%v", h)
+		t.Log(h, seen)
+	})
+}
+
 // A peer that vanishes says nothing: each side gives the other up by itself, and the result comes all the same.
 func TestAnOrderWhosePeerVanishesIsGivenUpAndItsResultComes(t *testing.T) {
 	t.Parallel()

@@ -17,6 +17,7 @@ import (
 
 	"renraku/contactfile"
 	"renraku/slave"
+	"renraku/slave/credentials"
 	"renraku/slave/slavetest"
 	"renraku/telegram"
 )
@@ -43,8 +44,21 @@ func badOrder(t *testing.T, runs string) slave.Process {
 }
 
 func newBadFleet(t *testing.T, n int, seed uint64, bad slavetest.Impairment, streams slavetest.Streams) *badFleet {
+	return newSealedBadFleet(t, nil, n, seed, bad, streams)
+}
+
+// newSealedBadFleet is one in sealed mode, or in plain mode where keys is nil.
+func newSealedBadFleet(t *testing.T, keys *slavetest.Keys, n int, seed uint64, bad slavetest.Impairment, streams slavetest.Streams) *badFleet {
+	security := func(name string) *credentials.Security {
+		if keys == nil {
+			return nil
+		}
+		return keys.Security(t, name)
+	}
 	f := &badFleet{t: t, dir: t.TempDir(), runs: t.TempDir()}
-	processes := []slave.Process{badOrder(t, f.runs)}
+	another := badOrder(t, f.runs)
+	another.ID = process(t, "NEXT")
+	processes := []slave.Process{badOrder(t, f.runs), another}
 	packets, listener, addr := sockets(t, "127.0.0.1")
 	var definition []Slave
 	for i := range n {
@@ -53,7 +67,7 @@ func newBadFleet(t *testing.T, n int, seed uint64, bad slavetest.Impairment, str
 		toManager := slavetest.NewProxy(t, addr, seed, uint64(2*i+1), bad, streams)
 		name := fmt.Sprintf("app%d", i)
 		dir := t.TempDir()
-		realSlaveIn(t, dir, name, toManager.Address, slavePackets, slaveListener, processes)
+		sealedSlaveIn(t, security(name), dir, name, toManager.Address, slavePackets, slaveListener, processes)
 		definition = append(definition, Slave{Host: host(t, name), Address: address(t, toSlave.Address),
 			Interval: 200 * time.Millisecond, Timeout: 100 * time.Millisecond, Retries: 20})
 		f.slaves, f.manager = append(f.slaves, toSlave), append(f.manager, toManager)
@@ -61,7 +75,8 @@ func newBadFleet(t *testing.T, n int, seed uint64, bad slavetest.Impairment, str
 	}
 	var file *contactfile.File
 	file, f.path = contact(t)
-	f.server = NewServer(Config{Host: host(t, "mgr01"), Slaves: definition, Processes: processes, Records: recordsIn(t, f.dir), Log: quiet()},
+	f.server = NewServer(Config{Host: host(t, "mgr01"), Slaves: definition, Processes: processes, Records: recordsIn(t, f.dir), Log: quiet(),
+		Security: security("mgr01")},
 		file, packets, listener)
 	f.server.execution.courier.more = 500 * time.Millisecond // beyond the second of the process: half open is found out soon
 	ctx, kill := context.WithCancelCause(context.Background())
@@ -83,8 +98,10 @@ func (f *badFleet) awaitAll() {
 	eventually(f.t, f.path, want...)
 }
 
-func (f *badFleet) order(h telegram.Host) (r slave.Result) {
-	f.server.Execution().Order(f.t.Context(), byOperator(f.t, "RUN"), []telegram.Host{h}, func(row slave.Result) { r = row })
+func (f *badFleet) order(h telegram.Host) slave.Result { return f.orderOf(h, "RUN") }
+
+func (f *badFleet) orderOf(h telegram.Host, id string) (r slave.Result) {
+	f.server.Execution().Order(f.t.Context(), byOperator(f.t, id), []telegram.Host{h}, func(row slave.Result) { r = row })
 	return r
 }
 
