@@ -158,7 +158,10 @@ func TestAnOrderWhosePeerVanishesIsGivenUpAndItsResultComes(t *testing.T) {
 	f.each(t, func(t lane, i int, h telegram.Host) {
 		f.slaves[i].HalfOpenNext(cuts[i])
 		told := f.order(h)
-		if cuts[i] < afterResponse {
+		switch {
+		case cuts[i] == afterResponse-1:
+			assert.Contains(t, told.Text, "it began, and its rest did not come", "%v", h)
+		case cuts[i] < afterResponse:
 			assert.Contains(t, told.Text, timeIsOver, "%v", h)
 		}
 		requireTold(t, cuts[i], told)

@@ -76,27 +76,29 @@ func (c *courier) order(ctx context.Context, e *entry, t target, trigger slave.T
 
 // converse writes the order and takes what comes until its response.
 func (c *courier) converse(ctx context.Context, conn net.Conn, s *sentOrder, wait time.Duration) (slave.Result, error) {
-	conn.SetWriteDeadline(time.Now().Add(slave.WriteWait))
-	err := telegram.Write(conn, telegram.ExecutionOrder{Host: s.host, Control: telegram.Launch, Process: s.process})
+	err := slave.WriteTelegram(conn, telegram.ExecutionOrder{Host: s.host, Control: telegram.Launch, Process: s.process})
 	if err != nil {
+		slave.CountUntaken(c.responses.drops, err)
 		return slave.Result{}, c.whyNotWritten(conn, err)
 	}
+	var until time.Time // for ever
 	if wait > 0 {
-		conn.SetReadDeadline(time.Now().Add(wait))
+		until = time.Now().Add(wait)
 	}
-	if ctx.Err() != nil {
-		return slave.Result{}, ctx.Err()
-	}
-	return c.awaitResponse(conn, s)
+	return c.awaitResponse(ctx, conn, s, until)
 }
 
 // awaitResponse takes responses until the one to this order comes; others, such as the report of an earlier run's end, may come before it,
-// and count as delivered by the slave itself. The one to the order counts as nothing.
-func (c *courier) awaitResponse(conn net.Conn, s *sentOrder) (slave.Result, error) {
+// and count as delivered by the slave itself. The one to the order counts as nothing. The first byte of each is waited for
+// until the given time, zero: for ever.
+func (c *courier) awaitResponse(ctx context.Context, conn net.Conn, s *sentOrder, until time.Time) (slave.Result, error) {
 	reader := telegram.NewReader(conn)
 	for {
-		got, err := reader.Read()
+		got, err := slave.NextTelegram(ctx, conn, reader, until)
 		if err != nil {
+			if slave.StreamDrop(err) == slave.DropSlow {
+				c.responses.drops.Count(slave.DropSlow)
+			}
 			return slave.Result{}, err
 		}
 		x, ok := got.(telegram.ExecutionResponse)
@@ -106,6 +108,7 @@ func (c *courier) awaitResponse(conn net.Conn, s *sentOrder) (slave.Result, erro
 		r, err := c.responses.take(&x, s)
 		if err == nil {
 			if err := sendReceipt(conn, &x); err != nil {
+				slave.CountUntaken(c.responses.drops, err)
 				c.log.Warn("receipt not sent", "host", x.Host.String(), "process", x.Process.String(), "response", x.String(), "error", err)
 			}
 		}
@@ -143,8 +146,7 @@ func (c *courier) dial(ctx context.Context, host telegram.Host, held func() bool
 
 // sendReceipt says that the manager has the response: XQ TAKEN of the same host and process.
 func sendReceipt(conn net.Conn, x *telegram.ExecutionResponse) error {
-	conn.SetWriteDeadline(time.Now().Add(slave.WriteWait))
-	return telegram.Write(conn, telegram.ExecutionOrder{Host: x.Host, Control: telegram.Taken, Process: x.Process})
+	return slave.WriteTelegram(conn, telegram.ExecutionOrder{Host: x.Host, Control: telegram.Taken, Process: x.Process})
 }
 
 // plainNetworkError is the reason without the words of Go's network package.
@@ -175,6 +177,8 @@ const timeIsOver = "the time for it is over"
 
 func whyNoResponse(err error) string {
 	switch {
+	case slave.StreamDrop(err) == slave.DropSlow:
+		return "it began, and its rest did not come"
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return timeIsOver
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):

@@ -177,15 +177,22 @@ func TestOrdersLeaveFromTheListenersAddress(t *testing.T) {
 }
 
 func TestOrderWaitsForItsResponseAsLongAsTheProcessMayRunAndTenSecondsMore(t *testing.T) {
+	const unread = time.Duration(-1)
+	const begunOnly = "UNKNOWN ONLINE: sent, and no response: it began, and its rest did not come"
 	cases := []struct {
 		name           string
 		timeout, after time.Duration // after: of the response
+		bytes          int           // of it, all of them where it is 0
 		took           time.Duration
 		want           string
 	}{
-		{"no response", time.Minute, 0, 70 * time.Second, "UNKNOWN ONLINE: sent, and no response: the time for it is over"},
-		{"a response just in time", time.Minute, 70*time.Second - 1, 70*time.Second - 1, "LAUNCHED ONLINE"},
-		{"for ever", 0, 24 * time.Hour, 24 * time.Hour, "LAUNCHED ONLINE"},
+		{"no response", time.Minute, 0, 0, 70 * time.Second, "UNKNOWN ONLINE: sent, and no response: the time for it is over"},
+		{"a response just in time", time.Minute, 70*time.Second - 1, 0, 70*time.Second - 1, "LAUNCHED ONLINE"},
+		{"for ever", 0, 24 * time.Hour, 0, 24 * time.Hour, "LAUNCHED ONLINE"},
+		{"one byte of a response", time.Minute, time.Second, 1, time.Second + slave.RestWait, begunOnly},
+		{"all bytes but one", time.Minute, time.Second, 211, time.Second + slave.RestWait, begunOnly},
+		{"one byte after a day", 0, 24 * time.Hour, 1, 24*time.Hour + slave.RestWait, begunOnly},
+		{"an order that is not read", 0, unread, 0, slave.WriteWait, "UNKNOWN ONLINE: sent, and no response: the time for it is over"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -205,11 +212,18 @@ func TestOrderWaitsForItsResponseAsLongAsTheProcessMayRunAndTenSecondsMore(t *te
 					targets: targets, responses: newResponses(targets, nil, &f.drops), more: responseMore, log: quiet(),
 				}
 				go func() {
+					if c.after == unread {
+						return
+					}
 					receive(theirs, 84)
 					if c.after > 0 {
 						time.Sleep(c.after)
-						telegram.Write(theirs, telegram.ExecutionResponse{Host: f.slaves[0].host, Control: telegram.Launched,
+						b := encoded(t, telegram.ExecutionResponse{Host: f.slaves[0].host, Control: telegram.Launched,
 							Process: process(t, "ONLINE"), Status: status(t, "ONLINE")})
+						if c.bytes > 0 {
+							b = b[:c.bytes]
+						}
+						theirs.Write(b)
 						receive(theirs, 84)
 					}
 				}()
@@ -219,6 +233,8 @@ func TestOrderWaitsForItsResponseAsLongAsTheProcessMayRunAndTenSecondsMore(t *te
 				assert.Equal(t, c.want, text(r))
 				assert.Equal(t, c.took, time.Since(start))
 				assert.Equal(t, 1, dials)
+				assert.Equal(t, c.want == begunOnly, f.drops.Of(slave.DropSlow) == 1)
+				assert.Equal(t, c.after == unread, f.drops.Of(slave.DropUntaken) == 1)
 			})
 		})
 	}

@@ -103,6 +103,7 @@ func (r *responses) serveTelegram(conn net.Conn, from netip.Addr, t telegram.Tel
 		return false
 	}
 	if err := sendReceipt(conn, &x); err != nil {
+		slave.CountUntaken(r.drops, err)
 		r.log.Warn("receipt not sent", "host", x.Host.String(), "process", x.Process.String(), "response", x.String(), "error", err)
 		return false
 	}

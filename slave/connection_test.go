@@ -98,6 +98,12 @@ func TestOneConnectionTooManyIsClosed(t *testing.T) {
 
 // serveOn gives the far end of a connection that a simulation of app1 to app9 serves.
 func serveOn(t *testing.T, ctx context.Context) (net.Conn, *logBook) {
+	conn, book, _ := countedOn(t, ctx)
+	return conn, book
+}
+
+// countedOn is serveOn, with what is dropped.
+func countedOn(t *testing.T, ctx context.Context) (net.Conn, *logBook, *Drops) {
 	s := must(NewSimulation("app", 9))
 	log, book := newLog()
 	near, far := net.Pipe()
@@ -105,7 +111,7 @@ func serveOn(t *testing.T, ctx context.Context) (net.Conn, *logBook) {
 		(&endpoint{responder: s, log: log, drops: &s.drops}).serveConnection(ctx, near, netip.Addr{})
 		near.Close()
 	}()
-	return far, book
+	return far, book, &s.drops
 }
 
 func TestAConnectionIsNotHeldForEver(t *testing.T) {
@@ -115,42 +121,48 @@ func TestAConnectionIsNotHeldForEver(t *testing.T) {
 		talk   func(t *testing.T, conn net.Conn)
 		wait   time.Duration
 		logged string
+		drop   Drop // NoDrop: nothing is counted
 	}{
-		{"nothing comes", func(*testing.T, net.Conn) {}, TelegramWait, ""},
+		{"nothing comes", func(*testing.T, net.Conn) {}, TelegramWait, "", DropIdle},
 		{"half a telegram comes", func(t *testing.T, conn net.Conn) { send(t, conn, xq("app1", 0x0100, "ONLINE")[:80]) }, RestWait,
-			"did not come within 5s"},
+			"did not come within 5s", DropSlow},
 		{"a line of another protocol comes", func(t *testing.T, conn net.Conn) { send(t, conn, []byte("GET / HTTP/1.0\r\n\r\n")) }, RestWait,
-			"did not come within 5s"},
+			"did not come within 5s", DropSlow},
 		{"nothing comes after a receipt", func(t *testing.T, conn net.Conn) {
 			send(t, conn, xq("app1", 0x0100, "ONLINE"))
 			assert.Equal(t, launched, take(t, conn, 212))
 			send(t, conn, xq("app1", 0x0200, "ONLINE"))
-		}, TelegramWait, ""},
+		}, TelegramWait, "", DropIdle},
 		{"no receipt comes", func(t *testing.T, conn net.Conn) {
 			send(t, conn, xq("app1", 0x0100, "ONLINE"))
 			assert.Equal(t, launched, take(t, conn, 212))
-		}, ReceiptWait, ""}, // a simulation delivers nothing again
+		}, ReceiptWait, "", NoDrop}, // a simulation delivers nothing again
 		{"an inquiry comes instead of a receipt", func(t *testing.T, conn net.Conn) {
 			send(t, conn, xq("app1", 0x0100, "ONLINE"))
 			assert.Equal(t, launched, take(t, conn, 212))
 			time.Sleep(ReceiptWait - time.Second)
 			send(t, conn, sq("app1", 0x0001))
 			take(t, conn, 196)
-		}, time.Second, ""},
+		}, time.Second, "", NoDrop},
 		{"the response is not read", func(t *testing.T, conn net.Conn) {
 			send(t, conn, xq("app1", 0x0100, "ONLINE"))
 			time.Sleep(WriteWait)
 			synctest.Wait()
-		}, 0, "connection ended"},
+		}, 0, "connection ended", DropUntaken},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				conn, book := serveOn(t, t.Context())
+				conn, book, drops := countedOn(t, t.Context())
 				c.talk(t, conn)
 				begun := time.Now()
 				requireClosed(t, conn)
 				assert.Equal(t, c.wait, time.Since(begun))
+				want := map[string]uint64{}
+				if c.drop != NoDrop {
+					want[c.drop.String()] = 1
+				}
+				assert.Equal(t, want, drops.All())
 				warnings := book.with("level=WARN")
 				if c.logged == "" {
 					assert.Empty(t, warnings)

@@ -132,7 +132,7 @@ func (d *delivery) attempt(ctx context.Context) (delivered int, err error) {
 		if !ready {
 			return delivered, nil
 		}
-		if err := writeTo(conn, p.response); err != nil {
+		if err := WriteTelegram(conn, p.response); err != nil {
 			return delivered, err
 		}
 		conn.SetReadDeadline(time.Now().Add(ReceiptWait))

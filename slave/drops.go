@@ -40,6 +40,8 @@ const (
 	DropResults         // more results than a slave may deliver by itself
 	DropCut             // the stream ended inside a telegram
 	DropSlow            // the rest of a telegram did not come in time
+	DropIdle            // no telegram began on a connection in time
+	DropUntaken         // a peer did not take a telegram in time
 	DropEnding          // the daemon ended before the process of an order did
 	DropSend            // the operating system did not send
 	DropOverflow        // the socket's buffer had no room
@@ -82,6 +84,8 @@ var dropNames = [dropCount]string{
 	DropResults:         "too many results",
 	DropCut:             "cut off",
 	DropSlow:            "too slow",
+	DropIdle:            "idle",
+	DropUntaken:         "telegram not taken",
 	DropEnding:          "daemon ended",
 	DropSend:            "not sent",
 	DropOverflow:        "no room in the socket's buffer",

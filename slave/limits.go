@@ -27,9 +27,9 @@ func Limits(sealed bool) []Limit {
 	all := []Limit{
 		{"each", "connections at once", fmt.Sprint(MaxConnections), LimitClosed},
 		{"slave", "connections of the manager at once", fmt.Sprint(MaxPeerConnections), LimitClosed},
-		{"each", "time until a telegram on a connection", AsWritten(TelegramWait), "closed"},
+		{"each", "time until a telegram on a connection", AsWritten(TelegramWait), "closed, counted"},
 		{"each", "time for the rest of a telegram", AsWritten(RestWait), "closed, counted"},
-		{"each", "time for a peer to take a telegram", AsWritten(WriteWait), "closed"},
+		{"each", "time for a peer to take a telegram", AsWritten(WriteWait), "closed, counted"},
 		{"slave", "time for the receipt of a result", AsWritten(ReceiptWait), "delivered again"},
 		{"slave", "datagrams of the manager", fmt.Sprintf("%d/s", MaxInquiries), LimitDropped},
 		{"each", "processes at once", fmt.Sprint(MaxRuns), LimitRefused},

@@ -109,6 +109,7 @@ func (e *endpoint) serveConnection(ctx context.Context, conn net.Conn, _ netip.A
 		}
 		if err := c.serve(ctx, t); err != nil {
 			c.settle(false, err.Error())
+			CountUntaken(e.drops, err)
 			e.log.Warn("connection ended", "peer", conn.RemoteAddr().String(), "error", err)
 			return
 		}
@@ -121,17 +122,24 @@ func (c *conversation) next(ctx context.Context) (telegram.Telegram, error) {
 	if c.open != nil {
 		until = c.until
 	}
-	return NextTelegram(ctx, c.conn, c.reader, until)
+	t, err := NextTelegram(ctx, c.conn, c.reader, until)
+	if c.open != nil && errors.Is(err, errIdle) { // it waited for a receipt
+		err = os.ErrDeadlineExceeded
+	}
+	return t, err
 }
 
 // NextTelegram reads one telegram from a connection whose read deadline the end of ctx sets into the past. Its first byte is
-// waited for until the given time, and the rest for RestWait after it.
+// waited for until the given time, or for ever where that is zero, and the rest for RestWait after it.
 func NextTelegram(ctx context.Context, conn net.Conn, reader *telegram.Reader, until time.Time) (telegram.Telegram, error) {
 	conn.SetReadDeadline(until)
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
 	if err := reader.Begin(); err != nil {
+		if errors.Is(err, os.ErrDeadlineExceeded) && ctx.Err() == nil {
+			err = errIdle
+		}
 		return nil, err
 	}
 	conn.SetReadDeadline(time.Now().Add(RestWait))
@@ -144,6 +152,12 @@ func NextTelegram(ctx context.Context, conn net.Conn, reader *telegram.Reader, u
 	}
 	return t, err
 }
+
+// errIdle is the error of a connection on which no telegram began in time, errUntaken of a peer that did not take one.
+var (
+	errIdle    = fmt.Errorf("no telegram came: %w", os.ErrDeadlineExceeded)
+	errUntaken = fmt.Errorf("the peer did not take a telegram within %v: %w", WriteWait, os.ErrDeadlineExceeded)
+)
 
 // errSlow is the error of a telegram that began and did not come to its end in time.
 var errSlow = fmt.Errorf("the rest of a telegram did not come within %v", RestWait)
@@ -165,7 +179,7 @@ func (c *conversation) serve(ctx context.Context, t telegram.Telegram) error {
 			c.drops.Count(drop)
 			return nil
 		}
-		return writeTo(c.conn, r)
+		return WriteTelegram(c.conn, r)
 	case telegram.ExecutionOrder:
 		if q.Control == telegram.Launch {
 			return c.order(ctx, q)
@@ -186,7 +200,7 @@ func (c *conversation) order(ctx context.Context, q telegram.ExecutionOrder) err
 		return c.dropped(q, drop)
 	}
 	c.open, c.until = r, time.Now().Add(ReceiptWait)
-	return writeTo(c.conn, r.ExecutionResponse)
+	return WriteTelegram(c.conn, r.ExecutionResponse)
 }
 
 // dropped counts a telegram for which the connection ends.
@@ -195,9 +209,21 @@ func (e *endpoint) dropped(t telegram.Telegram, reason Drop) error {
 	return fmt.Errorf("dropped %v: %v", t, reason)
 }
 
-func writeTo(conn net.Conn, t telegram.Telegram) error {
+// WriteTelegram writes one telegram, which the peer has to take within WriteWait.
+func WriteTelegram(conn net.Conn, t telegram.Telegram) error {
 	conn.SetWriteDeadline(time.Now().Add(WriteWait))
-	return telegram.Write(conn, t)
+	err := telegram.Write(conn, t)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return errUntaken
+	}
+	return err
+}
+
+// CountUntaken counts the error of WriteTelegram where the peer did not take the telegram in time.
+func CountUntaken(drops *Drops, err error) {
+	if errors.Is(err, errUntaken) {
+		drops.Count(DropUntaken)
+	}
 }
 
 // isReceipt says whether t is the receipt of r: XQ TAKEN of the same host and process.
@@ -206,16 +232,19 @@ func isReceipt(t telegram.Telegram, r *telegram.ExecutionResponse) bool {
 	return ok && q == telegram.ExecutionOrder{Host: r.Host, Control: telegram.Taken, Process: r.Process}
 }
 
-// countStreamError counts bytes that did not decode; an end between telegrams and a wait that is over are no fault.
+// countStreamError counts bytes that did not decode and a connection that was idle; an end between telegrams and a wait for a receipt that
+// is over are no fault, and only the first is worth a line.
 func (e *endpoint) countStreamError(conn net.Conn, err error) {
-	if drop := StreamDrop(err); drop != NoDrop {
+	drop := StreamDrop(err)
+	if drop != NoDrop {
 		e.drops.Count(drop)
+	}
+	if drop != NoDrop && drop != DropIdle {
 		e.log.Warn("connection ended", "peer", conn.RemoteAddr().String(), "error", err)
 	}
 }
 
-// StreamDrop is the reason that an error of NextTelegram stands for: NoDrop for an end between telegrams, and for a connection that nobody
-// has used for long.
+// StreamDrop is the reason that an error of NextTelegram stands for: NoDrop for an end between telegrams.
 func StreamDrop(err error) Drop {
 	var field *telegram.FieldError
 	switch {
@@ -223,6 +252,8 @@ func StreamDrop(err error) Drop {
 		return DropOf(err)
 	case errors.Is(err, errSlow):
 		return DropSlow
+	case errors.Is(err, errIdle):
+		return DropIdle
 	case credentials.Broken(err):
 		return DropRecord
 	}
