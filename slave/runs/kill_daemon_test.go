@@ -180,10 +180,12 @@ func (d *daemon) takeUp() {
 	for {
 		e := d.begin()
 		e.Recover()
+		for until := time.Now().Add(takeUpMost); e.Running() > 0 && time.Now().Before(until); {
+			time.Sleep(lookAgain) // one of type simple is up, and Close does not wait for it
+		}
 		if left := e.Close(context.Background()); len(left) == 0 {
 			break
 		}
-		time.Sleep(upAgain) // one of type simple is up, and Close does not wait for it
 	}
 	select {
 	case <-d.ended: // of an earlier one
@@ -192,8 +194,9 @@ func (d *daemon) takeUp() {
 }
 
 const (
-	upAgain  = 2 * time.Millisecond
-	killMost = time.Minute // for the parent to kill this daemon
+	lookAgain  = 2 * time.Millisecond
+	takeUpMost = 10 * time.Second // of one daemon; then another one tries
+	killMost   = time.Minute      // for the parent to kill this daemon
 )
 
 func (d *daemon) order(number, kind, marks string) {
