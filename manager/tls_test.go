@@ -113,7 +113,7 @@ func (m *mute) Write(b []byte) (int, error) {
 func TestARefusalIsReadThoughTheOrderCouldNotBeWritten(t *testing.T) {
 	k := slavetest.NewKeys(t, "mgr01")
 	security := k.Security(t, "mgr01")
-	c := &courier{security: security}
+	c := &courier{security: security, responses: &responses{drops: &slave.Drops{}}}
 	s := &sentOrder{target: target{host(t, "app01"), process(t, "ONLINE")}}
 	for _, of := range []string{"mgr01", "mgr02"} { // whom the slave takes
 		theirs := (&slavetest.Keys{Manager: host(t, of), Authority: k.Authority, Masters: k.Masters}).Security(t, "app01")
