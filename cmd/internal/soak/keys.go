@@ -130,7 +130,7 @@ func (k *keys) taken(log string, after int64) bool {
 	if err != nil {
 		return false
 	}
-	_, text, found := bytes.Cut(text, fmt.Appendf(nil, `"ids":[%d,%d]`, k.id-1, k.id))
+	_, text, found := bytes.Cut(text, fmt.Appendf(nil, `"key_ids":[%d,%d]`, k.id-1, k.id))
 	return found && (bytes.Contains(text, []byte(`"msg":"definition read again"`)) || bytes.Contains(text, []byte(`"msg":"ready"`)))
 }
 
