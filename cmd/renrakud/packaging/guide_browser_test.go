@@ -4,9 +4,9 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
 	"testing"
 
 	"github.com/chromedp/chromedp"
@@ -45,30 +45,39 @@ func (p *guideBrowser) do(url string) {
 	require.NoError(p.t, chromedp.Do(ctx, chromedp.Navigate(url)))
 }
 
-// await waits until a condition in JavaScript holds.
-func (p *guideBrowser) await(what, js string) {
+// eval evaluates JavaScript in a page.
+func eval[T any](p *guideBrowser, js string) T {
 	p.t.Helper()
-	cmdtest.Until(p.t, patience, what, func() bool {
-		ctx, cancel := context.WithTimeout(p.ctx, patience)
-		defer cancel()
-		holds, err := chromedp.Run(ctx, chromedp.Evaluate[bool]("Boolean("+js+")"))
-		require.NoError(p.t, err, js)
-		return holds
-	})
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	defer cancel()
+	v, err := chromedp.Run(ctx, chromedp.Evaluate[T](js))
+	require.NoError(p.t, err, js)
+	return v
 }
 
-// awaitRows waits until the table shows these servers and no other: host, operating status, application status.
+// awaitRows waits until the table shows these servers and no other, in any order, since those that changed last stand first: host,
+// operating status, application status.
 func (p *guideBrowser) awaitRows(rows ...string) {
 	p.t.Helper()
-	wanted, err := json.Marshal(rows)
-	require.NoError(p.t, err)
-	p.await(fmt.Sprintf("the page shows %q", rows), fmt.Sprintf(`JSON.stringify(Array.from(document.querySelectorAll("#table .body .row"))
-		.sort((a, b) => a.getAttribute("aria-rowindex") - b.getAttribute("aria-rowindex"))
-		.map((r) => [".c-host", ".c-operating", ".c-application"].map((c) => r.querySelector(c).innerText).join(" "))) === JSON.stringify(%s)`, wanted))
+	var shown []string
+	defer func() {
+		if p.t.Failed() {
+			p.t.Logf("the page shows %q", shown)
+		}
+	}()
+	slices.Sort(rows)
+	cmdtest.Until(p.t, patience, fmt.Sprintf("the page shows %q", rows), func() bool {
+		shown = eval[[]string](p, `Array.from(document.querySelectorAll("#table .body .row"))
+			.map((r) => [".c-host", ".c-operating", ".c-application"].map((c) => r.querySelector(c).innerText).join(" "))`)
+		slices.Sort(shown)
+		return slices.Equal(rows, shown)
+	})
 }
 
 // awaitOrders waits until the page offers orders, or does not.
 func (p *guideBrowser) awaitOrders(offered bool) {
 	p.t.Helper()
-	p.await(fmt.Sprintf("orders from the page: %v", offered), fmt.Sprintf(`document.getElementById("order").hidden !== %v`, offered))
+	cmdtest.Until(p.t, patience, fmt.Sprintf("orders from the page: %v", offered), func() bool {
+		return eval[bool](p, `!document.getElementById("order").hidden`) == offered
+	})
 }
