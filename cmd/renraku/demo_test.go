@@ -15,7 +15,7 @@ import (
 	"renraku/cmd/internal/cmdtest"
 )
 
-const aWhile = 20 * time.Second
+const aWhile = time.Minute
 
 // beginDemo starts the demo with a directory of its own for temporary files.
 func beginDemo(t *testing.T, args ...string) (p *cmdtest.Process, temporary string) {
