@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -34,4 +36,36 @@ func InstallDebian(allowed bool, packages ...string) error {
 		return fmt.Errorf("install %s: %w\n%s", strings.Join(packages, " "), err, out)
 	}
 	return nil
+}
+
+// ProvideDebian sees that what the tests need is there, and installs it with InstallDebian where it is not: commands or absolute paths, each
+// with the Debian package that has it.
+func ProvideDebian(allowed bool, needed map[string]string) error {
+	packages := missing(needed)
+	if len(packages) == 0 {
+		return nil
+	}
+	if err := InstallDebian(allowed, packages...); err != nil {
+		return err
+	}
+	if packages = missing(needed); len(packages) > 0 {
+		return fmt.Errorf("still missing after their installation: %s", strings.Join(packages, " "))
+	}
+	return nil
+}
+
+// missing is the packages of what is not there.
+func missing(needed map[string]string) []string {
+	var packages []string
+	for path, name := range needed {
+		_, err := exec.LookPath(path)
+		if filepath.IsAbs(path) {
+			_, err = os.Stat(path)
+		}
+		if err != nil && !slices.Contains(packages, name) {
+			packages = append(packages, name)
+		}
+	}
+	slices.Sort(packages)
+	return packages
 }

@@ -57,3 +57,11 @@ func TestAnInstallationForTestsStartsNoService(t *testing.T) {
 		})
 	}
 }
+
+func TestWhatTestsNeedIsNamedWhereItIsMissing(t *testing.T) {
+	t.Parallel()
+	there, gone := Dir(t), filepath.Join(Dir(t), "gone")
+	assert.NoError(t, ProvideDebian(false, map[string]string{"sh": "dash", there: "directory"}))
+	assert.EqualError(t, ProvideDebian(false, map[string]string{"sh": "dash", "no-such-command-1": "b", "no-such-command-2": "b", gone: "a"}),
+		"packages are missing; run the tests with -install, or: apt-get install --no-install-recommends a b")
+}

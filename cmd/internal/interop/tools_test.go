@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -53,36 +52,10 @@ func provide() error {
 	if os.Geteuid() != 0 {
 		return fmt.Errorf("these tests make network namespaces: run them as root")
 	}
-	if err := provideCommands(); err != nil {
+	if err := cmdtest.ProvideDebian(*install, tools); err != nil {
 		return err
 	}
 	return provideNodeModules()
-}
-
-func provideCommands() error {
-	packages := missing()
-	if len(packages) == 0 {
-		return nil
-	}
-	if err := cmdtest.InstallDebian(*install, packages...); err != nil {
-		return err
-	}
-	if packages = missing(); len(packages) > 0 {
-		return fmt.Errorf("still missing after their installation: %s", strings.Join(packages, " "))
-	}
-	return nil
-}
-
-// missing is the Debian packages of the commands that are not there.
-func missing() []string {
-	var packages []string
-	for command, name := range tools {
-		if _, err := exec.LookPath(command); err != nil && !slices.Contains(packages, name) {
-			packages = append(packages, name)
-		}
-	}
-	slices.Sort(packages)
-	return packages
 }
 
 // nodePath is where the npm packages are, for NODE_PATH: in the user's cache, since they are no part of the repository.

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -70,33 +69,7 @@ func provide() error {
 	if os.Geteuid() != 0 {
 		return fmt.Errorf("these tests install a package: run them as root")
 	}
-	packages := missing()
-	if len(packages) == 0 {
-		return nil
-	}
-	if err := cmdtest.InstallDebian(*install, packages...); err != nil {
-		return err
-	}
-	if packages = missing(); len(packages) > 0 {
-		return fmt.Errorf("still missing after their installation: %s", strings.Join(packages, " "))
-	}
-	return nil
-}
-
-// missing is the Debian packages of the commands that are not there.
-func missing() []string {
-	var packages []string
-	for command, name := range tools {
-		_, err := exec.LookPath(command)
-		if filepath.IsAbs(command) {
-			_, err = os.Stat(command)
-		}
-		if err != nil && !slices.Contains(packages, name) {
-			packages = append(packages, name)
-		}
-	}
-	slices.Sort(packages)
-	return packages
+	return cmdtest.ProvideDebian(*install, tools)
 }
 
 // buildLimit is for a machine that has to build nfpm and the standard library for another architecture too.

@@ -32,25 +32,11 @@ var packages = map[string]string{
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	if err := provide(); err != nil {
+	if err := cmdtest.ProvideDebian(*install, packages); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 	cmdtest.Main(m)
-}
-
-// provide sees that the browser is there.
-func provide() error {
-	var missing []string
-	for path, name := range packages {
-		if _, err := os.Stat(path); err != nil {
-			missing = append(missing, name)
-		}
-	}
-	if len(missing) == 0 {
-		return nil
-	}
-	return cmdtest.InstallDebian(*install, missing...)
 }
 
 // patience is how long the tests wait for what a person would wait for, on a machine that is loaded.
