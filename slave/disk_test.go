@@ -14,12 +14,12 @@ import (
 
 func TestOnAFullDiskNothingIsLaunchedAndWhatRunsKeepsItsResult(t *testing.T) {
 	dir, fill, free := slavetest.TinyDisk(t)
-	g := newGate(t)
-	running := Process{ID: processID("RUNNING"), Command: g.sh("", "head -c 200000 /dev/zero; echo; echo the last; exit 3")}
+	g := slavetest.NewGate(t)
+	running := Process{ID: processID("RUNNING"), Command: gated(g, "", "head -c 200000 /dev/zero; echo; echo the last; exit 3")}
 	fresh, ran := mark(t, Process{ID: processID("FRESH"), Status: appStatus("ONLINE")})
 	e := newExecutorIn(t, dir, thisBoot(t), running, fresh)
 	result := e.orderLater("RUNNING")
-	g.await(1)
+	g.Await(1)
 	fill()
 	for range 3 {
 		r := e.order("FRESH")
@@ -31,7 +31,7 @@ func TestOnAFullDiskNothingIsLaunchedAndWhatRunsKeepsItsResult(t *testing.T) {
 	assert.Equal(t, NoDrop, drop)
 	assert.Equal(t, telegram.Running, answer.Control, "status goes on being served")
 
-	g.letGo(1)
+	g.LetGo(1)
 	r := await(t, result)
 	assert.Equal(t, Failed, r.Outcome)
 	assert.Equal(t, "exit status 3: the last", r.Text, "its room was reserved before it was launched")
@@ -79,14 +79,14 @@ func TestASlaveStartedOnAFullDiskBeginsOnceThereIsRoom(t *testing.T) {
 
 // A result that the history does not take is told to nobody, and comes once it is there.
 func TestAResultThatCannotBeFiledIsToldOnceItCan(t *testing.T) {
-	g := newGate(t)
-	p := Process{ID: processID("P"), Command: g.sh("", ""), Status: appStatus("ONLINE")}
+	g := slavetest.NewGate(t)
+	p := Process{ID: processID("P"), Command: gated(g, "", ""), Status: appStatus("ONLINE")}
 	e := newExecutor(t, p)
 	result := e.orderLater("P")
-	g.await(1)
+	g.Await(1)
 	// The history is closed under the daemon, as a disk that fails for good; the next daemon has a good one.
 	require.NoError(t, e.records.History.Close())
-	g.letGo(1)
+	g.LetGo(1)
 	require.Eventually(t, func() bool { return len(e.log.with("history not written; it is tried again")) == 1 }, patience, pollOften)
 	assert.Empty(t, result)
 	assert.Empty(t, e.events.list(), "nothing is told before")

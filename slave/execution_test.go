@@ -11,6 +11,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"renraku/slave/slavetest"
 )
 
 // mark is a process that leaves a file behind each time that it runs.
@@ -139,10 +141,10 @@ func TestAContactFileThatCannotBeReadForbidsEveryOrder(t *testing.T) {
 }
 
 func TestAProcessInProgressIsAlready(t *testing.T) {
-	g := newGate(t)
-	e := newExecutor(t, Process{ID: processID("P"), Command: g.sh("", ""), Status: appStatus("ONLINE"), From: appStatuses("NOT-STARTED")})
+	g := slavetest.NewGate(t)
+	e := newExecutor(t, Process{ID: processID("P"), Command: gated(g, "", ""), Status: appStatus("ONLINE"), From: appStatuses("NOT-STARTED")})
 	first := e.orderLater("P")
-	g.await(1)
+	g.Await(1)
 	for range 3 {
 		r := e.order("P")
 		assert.Equal(t, Already, r.Outcome)
@@ -151,26 +153,26 @@ func TestAProcessInProgressIsAlready(t *testing.T) {
 	}
 	writeStatus(t, e.path, "BATCH") // it runs, whatever the status says
 	assert.Equal(t, Already, e.order("P").Outcome)
-	g.letGo(1)
+	g.LetGo(1)
 	assert.Equal(t, Launched, await(t, first).Outcome)
 	assert.Equal(t, "ONLINE", e.stands())
 }
 
 func TestWhileTheStatusIsChangingOtherChangesAreRefused(t *testing.T) {
-	g := newGate(t)
+	g := slavetest.NewGate(t)
 	failing := Process{ID: processID("FAILING"), Command: sh("exit 0"), Failed: appStatus("BROKEN")}
 	batch, ran := mark(t, Process{ID: processID("BATCH"), Status: appStatus("BATCH"), From: appStatuses("ONLINE")})
 	plain, ranPlain := mark(t, Process{ID: processID("PLAIN")})
-	e := newExecutor(t, Process{ID: processID("ONLINE"), Command: g.sh("", ""), Status: appStatus("ONLINE")}, failing, batch, plain)
+	e := newExecutor(t, Process{ID: processID("ONLINE"), Command: gated(g, "", ""), Status: appStatus("ONLINE")}, failing, batch, plain)
 	online := e.orderLater("ONLINE")
-	g.await(1)
+	g.Await(1)
 	for _, id := range []string{"BATCH", "FAILING"} {
 		assert.Equal(t, resultOf(id, Refused, NotStarted, "ONLINE is in progress"), e.order(id))
 	}
 	assert.Zero(t, ran())
 	assert.Equal(t, Launched, e.order("PLAIN").Outcome, "it changes no status")
 	assert.Equal(t, 1, ranPlain())
-	g.letGo(1)
+	g.LetGo(1)
 	assert.Equal(t, Launched, await(t, online).Outcome)
 	assert.Equal(t, Launched, e.order("FAILING").Outcome)
 	assert.Equal(t, Launched, e.order("BATCH").Outcome)
@@ -178,13 +180,13 @@ func TestWhileTheStatusIsChangingOtherChangesAreRefused(t *testing.T) {
 }
 
 func TestAProcessWithFailedOnlyIsAChangeOfTheStatusToo(t *testing.T) {
-	g := newGate(t)
+	g := slavetest.NewGate(t)
 	p, _ := mark(t, Process{ID: processID("ONLINE"), Status: appStatus("ONLINE")})
-	e := newExecutor(t, Process{ID: processID("JOB"), Command: g.sh("", "exit 1"), Failed: appStatus("BROKEN")}, p)
+	e := newExecutor(t, Process{ID: processID("JOB"), Command: gated(g, "", "exit 1"), Failed: appStatus("BROKEN")}, p)
 	job := e.orderLater("JOB")
-	g.await(1)
+	g.Await(1)
 	assert.Equal(t, "JOB is in progress", e.order("ONLINE").Text)
-	g.letGo(1)
+	g.LetGo(1)
 	assert.Equal(t, appStatus("BROKEN"), await(t, job).Application)
 }
 
@@ -202,38 +204,38 @@ func TestAProcessWithoutStatusRunsAgainAndChangesNothing(t *testing.T) {
 }
 
 func TestProcessesWithoutStatusRunAtTheSameTime(t *testing.T) {
-	g := newGate(t)
-	e := newExecutor(t, Process{ID: processID("A"), Command: g.sh("", "")}, Process{ID: processID("B"), Command: g.sh("", "")})
+	g := slavetest.NewGate(t)
+	e := newExecutor(t, Process{ID: processID("A"), Command: gated(g, "", "")}, Process{ID: processID("B"), Command: gated(g, "", "")})
 	a, b := e.orderLater("A"), e.orderLater("B")
-	g.await(2)
+	g.Await(2)
 	assert.Equal(t, Already, e.order("A").Outcome)
-	g.letGo(2)
+	g.LetGo(2)
 	assert.Equal(t, Launched, await(t, a).Outcome)
 	assert.Equal(t, Launched, await(t, b).Outcome)
 }
 
 func TestOneProcessTooManyIsRefused(t *testing.T) {
 	t.Parallel()
-	g := newGate(t)
+	g := slavetest.NewGate(t)
 	var processes []Process
 	for i := range MaxRuns + 1 {
-		processes = append(processes, Process{ID: processID(fmt.Sprintf("P%d", i)), Command: g.sh("", "")})
+		processes = append(processes, Process{ID: processID(fmt.Sprintf("P%d", i)), Command: gated(g, "", "")})
 	}
 	e := newExecutor(t, processes...)
 	var results []<-chan Result
 	for i := range MaxRuns {
 		results = append(results, e.orderLater(fmt.Sprintf("P%d", i)))
 	}
-	g.await(MaxRuns)
+	g.Await(MaxRuns)
 	assert.Equal(t, MaxRuns, e.Running())
 	last := fmt.Sprintf("P%d", MaxRuns)
 	assert.Equal(t, resultOf(last, Refused, NotStarted, "64 processes are in progress"), e.order(last))
-	g.letGo(MaxRuns)
+	g.LetGo(MaxRuns)
 	for _, r := range results {
 		assert.Equal(t, Launched, await(t, r).Outcome)
 	}
 	assert.Zero(t, e.Running())
-	g.letGo(1)
+	g.LetGo(1)
 	assert.Equal(t, Launched, e.order(last).Outcome)
 }
 
@@ -254,28 +256,28 @@ func TestOfOrdersAtOnceOneLaunches(t *testing.T) {
 }
 
 func TestAnOrderThatIsNotWaitedForStillEndsInTheContactFile(t *testing.T) {
-	g := newGate(t)
-	e := newExecutor(t, Process{ID: processID("P"), Command: g.sh("", ""), Status: appStatus("ONLINE")})
+	g := slavetest.NewGate(t)
+	e := newExecutor(t, Process{ID: processID("P"), Command: gated(g, "", ""), Status: appStatus("ONLINE")})
 	ctx, cancel := context.WithCancel(context.Background())
 	failed := make(chan error, 1)
 	go func() {
 		_, err := e.Execute(ctx, byOperator("P"))
 		failed <- err
 	}()
-	g.await(1)
+	g.Await(1)
 	cancel()
 	require.ErrorIs(t, await(t, failed), context.Canceled)
 	assert.Equal(t, Already, e.order("P").Outcome)
-	g.letGo(1)
+	g.LetGo(1)
 	assert.Empty(t, e.Close(context.Background()))
 	assert.Equal(t, "ONLINE", e.stands())
 }
 
 func TestCloseRefusesOrdersAndNamesWhatStillRuns(t *testing.T) {
-	g := newGate(t)
-	e := newExecutor(t, Process{ID: processID("A"), Command: g.sh("", "")}, Process{ID: processID("B"), Command: g.sh("", "")})
+	g := slavetest.NewGate(t)
+	e := newExecutor(t, Process{ID: processID("A"), Command: gated(g, "", "")}, Process{ID: processID("B"), Command: gated(g, "", "")})
 	a, b := e.orderLater("A"), e.orderLater("B")
-	g.await(2)
+	g.Await(2)
 	over, cancel := context.WithCancel(context.Background())
 	cancel()
 	assert.Equal(t, []string{"A", "B"}, e.Close(over))
@@ -286,7 +288,7 @@ func TestCloseRefusesOrdersAndNamesWhatStillRuns(t *testing.T) {
 		assert.Contains(t, await(t, results).Text, "error: wait for the end of process ", "nobody knows it yet")
 	}
 	next := e.again()
-	g.letGo(2)
+	g.LetGo(2)
 	assert.Empty(t, next.Close(context.Background()))
 	assert.Equal(t, map[string][]Outcome{"A": {Refused, Launched}, "B": {Launched}, "NOPE": {Refused}}, next.filed())
 }
@@ -295,16 +297,16 @@ func TestCloseRefusesOrdersAndNamesWhatStillRuns(t *testing.T) {
 func TestAResultThatCloseWaitedForIsNotLost(t *testing.T) {
 	t.Parallel()
 	for range 50 {
-		g := newGate(t)
-		e := newExecutor(t, Process{ID: processID("P"), Command: g.sh("", ""), Status: appStatus("ONLINE")})
+		g := slavetest.NewGate(t)
+		e := newExecutor(t, Process{ID: processID("P"), Command: gated(g, "", ""), Status: appStatus("ONLINE")})
 		ctx, cancel := context.WithCancel(context.Background())
 		failed := make(chan error, 1)
 		go func() {
 			_, err := e.Execute(ctx, byOperator("P"))
 			failed <- err
 		}()
-		g.await(1)
-		g.letGo(1)
+		g.Await(1)
+		g.LetGo(1)
 		require.Empty(t, e.Close(context.Background()))
 		cancel()
 		require.NoError(t, await(t, failed))
@@ -312,8 +314,8 @@ func TestAResultThatCloseWaitedForIsNotLost(t *testing.T) {
 }
 
 func TestOutputsThatChildrenKeepOpenAreCountedAndHaveALimit(t *testing.T) {
-	g := newGate(t)
-	child := strings.Join(g.sh("", "")[2:], "")
+	g := slavetest.NewGate(t)
+	child := strings.Join(gated(g, "", "")[2:], "")
 	e := newExecutor(t, Process{ID: processID("P"), Command: sh("(" + child + "\n) &")})
 	held := func() int {
 		e.mu.Lock()
@@ -321,15 +323,15 @@ func TestOutputsThatChildrenKeepOpenAreCountedAndHaveALimit(t *testing.T) {
 		return e.held
 	}
 	assert.Equal(t, Launched, e.order("P").Outcome)
-	g.await(1)
+	g.Await(1)
 	require.Eventually(t, func() bool { return held() == 1 }, patience, time.Millisecond)
 	e.count(MaxHeldOutputs - 1)
 	r := e.order("P")
 	assert.Equal(t, Refused, r.Outcome)
 	assert.Equal(t, "children of 256 ended processes keep their output open", r.Text)
-	g.letGo(1)
+	g.LetGo(1)
 	require.Eventually(t, func() bool { return held() == MaxHeldOutputs-1 }, patience, time.Millisecond)
 	assert.Equal(t, Launched, e.order("P").Outcome)
-	g.await(1)
-	g.letGo(1)
+	g.Await(1)
+	g.LetGo(1)
 }

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -18,6 +17,7 @@ import (
 
 	"renraku/contactfile"
 	"renraku/slave/runs"
+	"renraku/slave/slavetest"
 	"renraku/telegram"
 )
 
@@ -131,52 +131,9 @@ func writeAt(t testing.TB, path string, offset int64, bytes string) {
 // writeStatus writes field 133 by hand.
 func writeStatus(t testing.TB, path, status string) { writeAt(t, path, 72, padded(status, 24)) }
 
-// gate holds processes back: each says that it has started, and waits until it is let go.
-type gate struct {
-	t             testing.TB
-	started, pass *os.File
-}
-
-func newGate(t testing.TB) *gate {
-	return &gate{t: t, started: fifo(t, "started"), pass: fifo(t, "pass")}
-}
-
-// fifo is open at both ends, so that nobody waits for the other in open(2).
-func fifo(t testing.TB, name string) *os.File {
-	path := filepath.Join(t.TempDir(), name)
-	require.NoError(t, syscall.Mkfifo(path, 0o666))
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
-	require.NoError(t, err)
-	t.Cleanup(func() { f.Close() })
-	return f
-}
-
-// sh is a command that does before, stops at the gate, and then does after.
-func (g *gate) sh(before, after string) []string {
-	return sh(before + "\necho >" + g.started.Name() + "\nread x <" + g.pass.Name() + "\n" + after)
-}
-
-// await waits until n processes stand at the gate.
-func (g *gate) await(n int) {
-	g.t.Helper()
-	readMarks(g.t, g.started, n)
-}
-
-// letGo lets n processes go.
-func (g *gate) letGo(n int) {
-	_, err := g.pass.WriteString(strings.Repeat("\n", n))
-	require.NoError(g.t, err)
-}
-
-// readMarks waits for n lines, each empty, in a fifo.
-func readMarks(t testing.TB, f *os.File, n int) {
-	t.Helper()
-	require.NoError(t, f.SetReadDeadline(time.Now().Add(patience)))
-	for b := make([]byte, n); len(b) > 0; {
-		got, err := f.Read(b)
-		require.NoError(t, err)
-		b = b[got:]
-	}
+// gated is a command that does before, stops at the gate, and then does after.
+func gated(g *slavetest.Gate, before, after string) []string {
+	return sh(before + "\n" + g.Script() + "\n" + after)
 }
 
 // openRecords opens records in a directory of their own.

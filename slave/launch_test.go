@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"renraku/slave/slavetest"
 	"renraku/telegram"
 )
 
@@ -69,9 +70,9 @@ func TestANormalEndAtTimeIsNoTimeout(t *testing.T) {
 
 func TestABackgroundChildDoesNotDelayTheResultAndMayWriteLater(t *testing.T) {
 	t.Parallel()
-	g := newGate(t)
-	done := fifo(t, "done")
-	child := strings.Join(g.sh("", "echo late; echo later; echo >"+done.Name())[2:], "")
+	g := slavetest.NewGate(t)
+	done := slavetest.NewFifo(t)
+	child := strings.Join(gated(g, "", "echo late; echo later; echo >"+done.Name())[2:], "")
 	e := newExecutor(t, Process{ID: processID("P"), Command: sh("(" + child + "\n) &\necho up"), Status: appStatus("ONLINE"), Timeout: time.Hour})
 	begun := time.Now()
 	r := e.order("P")
@@ -79,9 +80,9 @@ func TestABackgroundChildDoesNotDelayTheResultAndMayWriteLater(t *testing.T) {
 	assert.Equal(t, Launched, r.Outcome)
 	assert.Regexp(t, `: up$`, r.Text)
 	assert.Equal(t, "ONLINE", e.stands())
-	g.await(1)
-	g.letGo(1)
-	readMarks(t, done, 1) // SIGPIPE would have ended it before
+	g.Await(1)
+	g.LetGo(1)
+	done.Await(1) // SIGPIPE would have ended it before
 }
 
 func TestTheTextHasTheLastLineOfMuchOutput(t *testing.T) {

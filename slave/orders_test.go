@@ -9,6 +9,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"renraku/slave/slavetest"
 )
 
 func TestInquiriesAreAnsweredOnTCPAsOnUDP(t *testing.T) {
@@ -218,16 +220,16 @@ func TestAHundredOrdersAtOnceOverTCPRunTheProcessOnce(t *testing.T) {
 }
 
 func TestAnOrderInProgressDoesNotHoldUpInquiriesNorOtherConnections(t *testing.T) {
-	g := newGate(t)
-	r := startServer(t, Process{ID: processID("ONLINE"), Command: g.sh("", ""), Status: appStatus("ONLINE")})
+	g := slavetest.NewGate(t)
+	r := startServer(t, Process{ID: processID("ONLINE"), Command: gated(g, "", ""), Status: appStatus("ONLINE")})
 	first, second := r.connect("127.0.0.1"), r.connect("127.0.0.1")
 	send(t, first, xq("app01", 0x0100, "ONLINE"))
-	g.await(1)
+	g.Await(1)
 	assert.Equal(t, sr("app01", 0x0010, "NOT-STARTED", ""), r.ask(sq("app01", 0x0001)))
 	send(t, second, xq("app01", 0x0100, "ONLINE"))
 	assert.Equal(t, xr("app01", 0x4000, "ONLINE", "NOT-STARTED", "")[:108], take(t, second, 212)[:108])
 	send(t, second, xq("app01", 0x0200, "ONLINE"))
-	g.letGo(1)
+	g.LetGo(1)
 	assert.Equal(t, xr("app01", 0x1000, "ONLINE", "ONLINE", "")[:108], take(t, first, 212)[:108])
 }
 

@@ -11,6 +11,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"renraku/slave/slavetest"
 )
 
 // Where the record of a run has its times, in milliseconds of twelve digits.
@@ -47,11 +49,11 @@ func TestTheTimeoutIsKeptWhereTheParentOfTheRunWasKilled(t *testing.T) {
 	for name, restarted := range map[string]bool{"by the daemon": false, "by the next daemon": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			g := newGate(t)
-			p := Process{ID: processID("P"), Command: g.sh("", ""), Timeout: time.Hour, Status: appStatus("ONLINE"), Failed: appStatus("BROKEN")}
+			g := slavetest.NewGate(t)
+			p := Process{ID: processID("P"), Command: gated(g, "", ""), Timeout: time.Hour, Status: appStatus("ONLINE"), Failed: appStatus("BROKEN")}
 			e := newExecutor(t, p)
 			result := e.orderLater("P")
-			g.await(1)
+			g.Await(1)
 			e.killParent("P")
 			if restarted {
 				e = e.again(p)
@@ -77,13 +79,13 @@ func TestASimpleProcessIsCalledUpWhereItsParentWasKilledBefore(t *testing.T) {
 	for name, restarted := range map[string]bool{"by the daemon": false, "by the next daemon": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			g := newGate(t)
+			g := slavetest.NewGate(t)
 			p := simpleBatch(g, "")
 			p.Settle, p.After, p.Failed = time.Hour, appStatus("READY"), appStatus("BROKEN")
 			other := Process{ID: processID("OTHER"), Command: sh(""), Failed: appStatus("BROKEN")}
 			e := newExecutor(t, p, other)
 			result := e.orderLater("BATCH")
-			g.await(1)
+			g.Await(1)
 			e.killParent("BATCH")
 			if restarted {
 				e = e.again(p, other)
@@ -105,7 +107,7 @@ func TestASimpleProcessIsCalledUpWhereItsParentWasKilledBefore(t *testing.T) {
 			}, patience, pollOften)
 			assert.Equal(t, "BATCH", e.stands())
 			assert.Equal(t, Launched, e.order("OTHER").Outcome, "it is in nobody's way any more")
-			g.letGo(1)
+			g.LetGo(1)
 			end := e.ended()
 			assert.Regexp(t, "^unknown: the parent of the run was killed; started at 20", end.Text)
 			assert.Equal(t, appStatus("BROKEN"), end.Application)

@@ -11,6 +11,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"renraku/slave/slavetest"
 )
 
 // otherBoot is a boot that is over.
@@ -59,17 +61,17 @@ func (e *executor) settled() []Result {
 }
 
 func TestAProcessGoesOnWithoutTheDaemonAndTheNextOneTakesItUp(t *testing.T) {
-	g := newGate(t)
-	p := Process{ID: processID("P"), Command: g.sh("", "echo over"), Status: appStatus("ONLINE")}
+	g := slavetest.NewGate(t)
+	p := Process{ID: processID("P"), Command: gated(g, "", "echo over"), Status: appStatus("ONLINE")}
 	e := newExecutor(t, p)
 	e.orderLater("P")
-	g.await(1)
+	g.Await(1)
 	e = e.again(p)
 	assert.Equal(t, Already, e.order("P").Outcome)
 	assert.Equal(t, "NOT-STARTED", e.stands())
 	assert.Len(t, e.log.with("P@app01 taken up again"), 1)
 	e = e.again() // the definition has it no more
-	g.letGo(1)
+	g.LetGo(1)
 	all := e.settled()
 	require.Len(t, all, 2)
 	assert.Equal(t, Launched, all[1].Outcome)
@@ -85,13 +87,13 @@ func TestAProcessGoesOnWithoutTheDaemonAndTheNextOneTakesItUp(t *testing.T) {
 }
 
 func TestWhatEndedWhileThereWasNoDaemonIsFiledByTheNext(t *testing.T) {
-	g := newGate(t)
-	p := Process{ID: processID("P"), Command: g.sh("", "exit 3"), Status: appStatus("ONLINE"), Failed: appStatus("BROKEN")}
+	g := slavetest.NewGate(t)
+	p := Process{ID: processID("P"), Command: gated(g, "", "exit 3"), Status: appStatus("ONLINE"), Failed: appStatus("BROKEN")}
 	e := newExecutor(t, p)
 	e.orderLater("P")
-	g.await(1)
+	g.Await(1)
 	e.end()
-	g.letGo(1)
+	g.LetGo(1)
 	require.Eventually(t, func() bool {
 		return strings.Contains(contents(t, filepath.Join(e.dir, "runs", "P.run")), "\nDONE")
 	}, patience, time.Millisecond)
@@ -216,26 +218,26 @@ func TestForeignFilesAmongTheRecordsDoNotKeepTheDaemonFromStarting(t *testing.T)
 }
 
 func TestARecordThatSomebodyDestroysIsUnknown(t *testing.T) {
-	g := newGate(t)
-	p := Process{ID: processID("P"), Command: g.sh("", ""), Failed: appStatus("BROKEN")}
+	g := slavetest.NewGate(t)
+	p := Process{ID: processID("P"), Command: gated(g, "", ""), Failed: appStatus("BROKEN")}
 	e := newExecutor(t, p)
 	result := e.orderLater("P")
-	g.await(1)
+	g.Await(1)
 	require.NoError(t, os.Truncate(filepath.Join(e.dir, "runs", "P.run"), 0))
-	g.letGo(1)
+	g.LetGo(1)
 	r := await(t, result)
 	assert.Equal(t, Failed, r.Outcome)
 	assert.Regexp(t, `^unknown: read the record of a run: .*`, r.Text)
-	assert.Equal(t, Launched, func() Outcome { g.letGo(1); return e.order("P").Outcome }())
+	assert.Equal(t, Launched, func() Outcome { g.LetGo(1); return e.order("P").Outcome }())
 }
 
 // The text that says that processes go on is logged by ShutDown, and their results are not lost.
 func TestShutDownLetsRunsGoOn(t *testing.T) {
-	g := newGate(t)
-	p := Process{ID: processID("P"), Type: Simple, Command: g.sh("", ""), Status: appStatus("BATCH"), Settle: time.Millisecond}
+	g := slavetest.NewGate(t)
+	p := Process{ID: processID("P"), Type: Simple, Command: gated(g, "", ""), Status: appStatus("BATCH"), Settle: time.Millisecond}
 	e := newExecutor(t, p)
 	require.Equal(t, Launched, e.order("P").Outcome)
-	g.await(1)
+	g.Await(1)
 	for _, daemon := range []string{"the daemon that launched it", "the next one"} {
 		begun := time.Now()
 		e.ShutDown()
@@ -244,7 +246,7 @@ func TestShutDownLetsRunsGoOn(t *testing.T) {
 		e = e.again(p)
 	}
 	assert.Equal(t, Already, e.order("P").Outcome)
-	g.letGo(1)
+	g.LetGo(1)
 	require.Eventually(t, func() bool { return len(e.history()) == 3 }, patience, time.Millisecond)
 	assert.Equal(t, Ended, e.history()[2].Outcome)
 }

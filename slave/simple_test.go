@@ -6,11 +6,13 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"renraku/slave/slavetest"
 )
 
 // batch is a process of type simple that is up soon and stands at the gate.
-func simpleBatch(g *gate, after string) Process {
-	return Process{ID: processID("BATCH"), Type: Simple, Command: g.sh("", after), Settle: time.Millisecond,
+func simpleBatch(g *slavetest.Gate, after string) Process {
+	return Process{ID: processID("BATCH"), Type: Simple, Command: gated(g, "", after), Settle: time.Millisecond,
 		From: appStatuses("NOT-STARTED"), Status: appStatus("BATCH")}
 }
 
@@ -49,7 +51,7 @@ func TestASimpleProcessIsUpWhenItHasSettledAndItsEndIsReported(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			g := newGate(t)
+			g := slavetest.NewGate(t)
 			p := simpleBatch(g, c.script)
 			p.After, p.Failed = appStatus(c.after), appStatus(c.failed)
 			e := newExecutor(t, p)
@@ -57,12 +59,12 @@ func TestASimpleProcessIsUpWhenItHasSettledAndItsEndIsReported(t *testing.T) {
 			assert.Equal(t, Launched, r.Outcome)
 			assert.Regexp(t, `^up after \d+m?s$`, r.Text)
 			assert.Equal(t, "BATCH", e.stands())
-			g.await(1)
+			g.Await(1)
 			assert.Regexp(t, "^in progress since ", e.order("BATCH").Text)
 			if c.byHand != "" {
 				writeStatus(t, e.path, c.byHand)
 			}
-			g.letGo(1)
+			g.LetGo(1)
 			end := e.ended()
 			assert.Regexp(t, c.text, end.Text)
 			assert.Equal(t, appStatus(c.stands), end.Application)
@@ -92,49 +94,49 @@ func TestASimpleProcessThatEndsBeforeItHasSettled(t *testing.T) {
 }
 
 func TestASimpleProcessWithoutSettleIsUpAtOnceOrEnded(t *testing.T) {
-	g := newGate(t)
+	g := slavetest.NewGate(t)
 	p := simpleBatch(g, "")
 	p.Settle = 0
 	e := newExecutor(t, p)
 	assert.Equal(t, Launched, e.order("BATCH").Outcome)
-	g.await(1)
-	g.letGo(1)
+	g.Await(1)
+	g.LetGo(1)
 	assert.Equal(t, Ended, e.ended().Outcome)
 }
 
 // While a simple process is up its order is done, and what its status allows may follow; while it settles, nothing may.
 func TestOtherProcessesRunWhileASimpleOneIsUp(t *testing.T) {
-	g := newGate(t)
+	g := slavetest.NewGate(t)
 	p := simpleBatch(g, "")
 	next := Process{ID: processID("NEXT"), Command: sh(""), From: appStatuses("BATCH"), Status: appStatus("NEXT")}
 	e := newExecutor(t, p, next)
 	require.Equal(t, Launched, e.order("BATCH").Outcome)
 	assert.Equal(t, Launched, e.order("NEXT").Outcome)
-	g.await(1)
-	g.letGo(1)
+	g.Await(1)
+	g.LetGo(1)
 	assert.Equal(t, appStatus("NEXT"), e.ended().Application, "it is no more the one that set the status")
 
 	p.Settle = time.Hour
 	e = newExecutor(t, p, next)
 	result := e.orderLater("BATCH")
-	g.await(1)
+	g.Await(1)
 	writeStatus(t, e.path, "BATCH")
 	assert.Equal(t, "BATCH is in progress", e.order("NEXT").Text)
-	g.letGo(1)
+	g.LetGo(1)
 	assert.Equal(t, Launched, await(t, result).Outcome)
 }
 
 func TestASimpleProcessThatIsUpIsFollowedByTheNextDaemon(t *testing.T) {
-	g := newGate(t)
+	g := slavetest.NewGate(t)
 	p := simpleBatch(g, "exit 3")
 	p.Failed = appStatus("BROKEN")
 	e := newExecutor(t, p)
 	require.Equal(t, Launched, e.order("BATCH").Outcome)
-	g.await(1)
+	g.Await(1)
 	e = e.again(p)
 	assert.Equal(t, "BATCH", e.stands())
 	assert.Regexp(t, "^in progress since ", e.order("BATCH").Text)
-	g.letGo(1)
+	g.LetGo(1)
 	assert.Equal(t, "exit status 3", e.ended().Text)
 	assert.Equal(t, "BROKEN", e.stands())
 	e = e.again(p)

@@ -175,13 +175,13 @@ func TestAHandshakeThatNeverEndsTakesItsPlaceForItsTimeOnly(t *testing.T) {
 
 func TestOrdersGoOnWhileTheCertificateIsReplaced(t *testing.T) {
 	k := slavetest.NewKeys(t, "mgr01")
-	g := newGate(t)
-	r := startSealed(t, k, Process{ID: processID("LONG"), Command: g.sh("", "")}, Process{ID: processID("SHORT"), Command: sh("")})
+	g := slavetest.NewGate(t)
+	r := startSealed(t, k, Process{ID: processID("LONG"), Command: gated(g, "", "")}, Process{ID: processID("SHORT"), Command: sh("")})
 	manager := k.Security(t, "mgr01")
 	long, err := r.connectAs(manager)
 	require.NoError(t, err)
 	send(t, long, xq("app01", 0x0100, "LONG"))
-	g.await(1)
+	g.Await(1)
 	before := r.security.Current()
 	for range 3 {
 		r.security.Replace(k.Credentials(t, "app01", time.Now().Add(time.Hour)))
@@ -195,7 +195,7 @@ func TestOrdersGoOnWhileTheCertificateIsReplaced(t *testing.T) {
 		assert.Equal(t, xr("app01", 0x1000, "SHORT", "NOT-STARTED", "")[:108], take(t, conn, 212)[:108])
 		send(t, conn, xq("app01", 0x0200, "SHORT"))
 	}
-	g.letGo(1)
+	g.LetGo(1)
 	assert.Equal(t, xr("app01", 0x1000, "LONG", "NOT-STARTED", "")[:108], take(t, long, 212)[:108])
 	send(t, long, xq("app01", 0x0200, "LONG"))
 	send(t, long, sq("app01", 0x0001))

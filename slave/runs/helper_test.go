@@ -2,15 +2,12 @@ package runs
 
 import (
 	"context"
-	"os"
-	"path/filepath"
-	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"renraku/slave/slavetest"
 	"renraku/telegram"
 )
 
@@ -87,56 +84,10 @@ func adopted(t testing.TB, d *Dir) *Run {
 	return all[0]
 }
 
-// gate holds processes back: each says that it has started, and waits until it is let go.
-type gate struct {
-	t             testing.TB
-	started, pass *os.File
-}
-
-func newGate(t testing.TB) *gate { return &gate{t, fifo(t, "started"), fifo(t, "pass")} }
-
-// fifo is open at both ends, so that nobody waits for the other in open(2).
-func fifo(t testing.TB, name string) *os.File {
-	path := filepath.Join(t.TempDir(), name)
-	require.NoError(t, syscall.Mkfifo(path, 0o666))
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
-	require.NoError(t, err)
-	t.Cleanup(func() { f.Close() })
-	return f
-}
-
-// script stands at the gate.
-func (g *gate) script() string {
-	return "echo >" + g.started.Name() + "; read x <" + g.pass.Name()
-}
-
 // trapped does at TERM what the script says, and stands at the gate until then. It waits for a child that does so: a shell that gets a
 // signal right before it reads itself looks at the signal only when it has read something.
-func trapped(script string, g *gate) string {
-	return "trap '" + script + "' TERM; (" + g.script() + ") & wait"
-}
-
-// await waits until n processes stand at the gate.
-func (g *gate) await(n int) {
-	g.t.Helper()
-	readMarks(g.t, g.started, n)
-}
-
-// letGo lets n processes go.
-func (g *gate) letGo(n int) {
-	_, err := g.pass.WriteString(strings.Repeat("\n", n))
-	require.NoError(g.t, err)
-}
-
-// readMarks waits for n lines, each empty, in a fifo.
-func readMarks(t testing.TB, f *os.File, n int) {
-	t.Helper()
-	require.NoError(t, f.SetReadDeadline(time.Now().Add(patience)))
-	for b := make([]byte, n); len(b) > 0; {
-		got, err := f.Read(b)
-		require.NoError(t, err)
-		b = b[got:]
-	}
+func trapped(script string, g *slavetest.Gate) string {
+	return "trap '" + script + "' TERM; (" + g.Script() + ") & wait"
 }
 
 // Modes of what the tests make themselves.

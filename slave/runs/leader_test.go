@@ -13,6 +13,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"renraku/slave/slavetest"
 )
 
 // led is a process that this test itself is the parent of; its timeout counts from wait.
@@ -39,9 +41,9 @@ func led(t testing.TB, script string) *leader {
 }
 
 func TestATimeoutIsNoNormalEndWhateverTheProcessMakesOfTERM(t *testing.T) {
-	g := newGate(t)
+	g := slavetest.NewGate(t)
 	l := led(t, trapped("echo stopped by TERM; exit 0", g))
-	g.await(1)
+	g.Await(1)
 	l.wait(time.Millisecond)
 	assert.False(t, l.normal())
 	assert.Equal(t, "timed out after 1ms, exit status 0: stopped by TERM", l.text())
@@ -49,9 +51,9 @@ func TestATimeoutIsNoNormalEndWhateverTheProcessMakesOfTERM(t *testing.T) {
 
 func TestAProcessThatIgnoresTERMIsKilledWithItsGroup(t *testing.T) {
 	t.Parallel() // killAfter is long
-	g := newGate(t)
-	l := led(t, "trap '' TERM; (sleep 600) & "+g.script()+"; exit 0")
-	g.await(1)
+	g := slavetest.NewGate(t)
+	l := led(t, "trap '' TERM; (sleep 600) & "+g.Script()+"; exit 0")
+	g.Await(1)
 	l.wait(time.Millisecond)
 	assert.Equal(t, "timed out after 1ms, signal: killed", l.text())
 	assert.GreaterOrEqual(t, l.took, killAfter)
@@ -62,10 +64,10 @@ func TestTheChildrenOfATimedOutProcessAreKilled(t *testing.T) {
 	for name, trap := range map[string]string{"they end by TERM": "", "they ignore TERM": "trap '' TERM; "} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			g, child := newGate(t), newGate(t)
-			l := led(t, "("+trap+child.script()+") & (sleep 600) & "+g.script())
-			child.await(1)
-			g.await(1)
+			g, child := slavetest.NewGate(t), slavetest.NewGate(t)
+			l := led(t, "("+trap+child.Script()+") & (sleep 600) & "+g.Script())
+			child.Await(1)
+			g.Await(1)
 			l.wait(time.Millisecond)
 			assert.Equal(t, "timed out after 1ms, signal: terminated", l.text())
 			await(t, l.drained)
@@ -76,10 +78,10 @@ func TestTheChildrenOfATimedOutProcessAreKilled(t *testing.T) {
 func TestTheChildrenOfATimedOutProcessHaveTimeToEnd(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	ready := fifo(t, "ready")
+	ready := slavetest.NewFifo(t)
 	l := led(t, "(exec >/dev/null 2>&1; cd "+dir+
 		"; trap 'sleep 0.3; echo >ended; exit' TERM; echo >"+ready.Name()+"; while :; do sleep 0.05; done) & wait")
-	readMarks(t, ready, 1)
+	ready.Await(1)
 	l.wait(time.Millisecond)
 	assert.NotZero(t, l.timedOut)
 	assert.FileExists(t, filepath.Join(dir, "ended"), "KILL comes killAfter the TERM, and not when the leader has ended")
@@ -123,14 +125,14 @@ func TestHowARunEndsIsInItsText(t *testing.T) {
 
 // A signal that is meant for the process or for the whole session does not keep the parent from saying how it ended.
 func TestAParentOutlivesSignals(t *testing.T) {
-	g := newGate(t)
+	g := slavetest.NewGate(t)
 	d := openDir(t)
-	r := launched(t, d, Command{Argv: sh(g.script() + "; echo over")})
-	g.await(1)
+	r := launched(t, d, Command{Argv: sh(g.Script() + "; echo over")})
+	g.Await(1)
 	for _, s := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGPIPE} {
 		require.NoError(t, syscall.Kill(r.PID, s))
 	}
-	g.letGo(1)
+	g.LetGo(1)
 	state, record := awaitEnd(t, r)
 	assert.Equal(t, Done, state)
 	assert.Regexp(t, "^ended normally after .*: over$", record.Text)
@@ -183,9 +185,9 @@ func TestAGigabyteOfOutputTakesBoundedSpace(t *testing.T) {
 }
 
 func TestTheOutputIsReadWhileTheProcessRuns(t *testing.T) {
-	g := newGate(t)
+	g := slavetest.NewGate(t)
 	d := openDir(t)
-	r := launched(t, d, Command{Argv: sh("echo one; " + g.script() + "; echo two")})
+	r := launched(t, d, Command{Argv: sh("echo one; " + g.Script() + "; echo two")})
 	read := func() string {
 		o, err := ReadOutput(filepath.Dir(d.path), processID("P"))
 		if !assert.NoError(t, err) {
@@ -193,9 +195,9 @@ func TestTheOutputIsReadWhileTheProcessRuns(t *testing.T) {
 		}
 		return string(o.Head)
 	}
-	g.await(1)
+	g.Await(1)
 	require.Eventually(t, func() bool { return read() == "one\n" }, patience, time.Millisecond)
-	g.letGo(1)
+	g.LetGo(1)
 	awaitEnd(t, r)
 	assert.Equal(t, "one\ntwo\n", read())
 }
@@ -203,21 +205,21 @@ func TestTheOutputIsReadWhileTheProcessRuns(t *testing.T) {
 // A program that leaves a daemon behind, as servers do, has its result at once. The daemon may print later, and is not in the
 // way of the next run.
 func TestADaemonThatAProcessLeavesBehindIsLeftInPeace(t *testing.T) {
-	g, done := newGate(t), fifo(t, "done")
+	g, done := slavetest.NewGate(t), slavetest.NewFifo(t)
 	d := openDir(t)
 	begun := time.Now()
-	first := launched(t, d, Command{Argv: sh("(setsid sh -c '" + g.script() + "; echo late; echo later; echo >" + done.Name() + "') & echo up"), Timeout: time.Hour})
+	first := launched(t, d, Command{Argv: sh("(setsid sh -c '" + g.Script() + "; echo late; echo later; echo >" + done.Name() + "') & echo up"), Timeout: time.Hour})
 	state, record := awaitEnd(t, first)
 	assert.Equal(t, Done, state)
 	assert.Regexp(t, ": up$", record.Text)
 	assert.Less(t, time.Since(begun), 5*time.Second) // outputGrace, and a slow machine
-	g.await(1)
+	g.Await(1)
 	second := launched(t, d, Command{Argv: sh("echo again")})
 	_, next := awaitEnd(t, second)
 	assert.Greater(t, next.Run, record.Run)
 	assert.Regexp(t, ": again$", next.Text)
-	g.letGo(1)
-	readMarks(t, done, 1) // SIGPIPE would have ended it before
+	g.LetGo(1)
+	done.Await(1) // SIGPIPE would have ended it before
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	first.AwaitParent(ctx)

@@ -12,6 +12,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"renraku/slave/slavetest"
 )
 
 func TestWhatIsDueForAProcessWhoseParentWasKilled(t *testing.T) {
@@ -121,10 +123,10 @@ func requireInProgress(t testing.TB, r *Run) {
 func TestTheDaemonKeepsTheTimeoutOfAProcessWhoseParentWasKilled(t *testing.T) {
 	for name, restarted := range map[string]bool{"the same daemon": false, "the next daemon": true} {
 		t.Run(name, func(t *testing.T) {
-			g, told := newGate(t), fifo(t, "told")
+			g, told := slavetest.NewGate(t), slavetest.NewFifo(t)
 			d, clock := clocked(t)
 			r := launched(t, d, Command{Argv: sh(trapped("echo >"+told.Name()+"; exit 0", g)), Timeout: time.Hour})
-			g.await(1)
+			g.Await(1)
 			killParent(t, r)
 			if restarted {
 				r = adopted(t, d)
@@ -141,7 +143,7 @@ func TestTheDaemonKeepsTheTimeoutOfAProcessWhoseParentWasKilled(t *testing.T) {
 			require.NoError(t, err)
 			assert.Equal(t, Unknown, state)
 			assert.Equal(t, time.Hour, r.TimedOut())
-			readMarks(t, told, 1)
+			told.Await(1)
 			require.Len(t, troubles, 1, "said once")
 			assert.Regexp(t, `^the parent of the run was killed and its process goes on \(PID \d+\): how it ends will not be known, the run will be unknown; `+
 				`the daemon keeps its timeout of 1h0m0s$`, troubles[0])
@@ -150,19 +152,19 @@ func TestTheDaemonKeepsTheTimeoutOfAProcessWhoseParentWasKilled(t *testing.T) {
 }
 
 func TestAnOrphanThatIgnoresTERMIsKilledWithItsGroup(t *testing.T) {
-	g, child := newGate(t), newGate(t)
+	g, child := slavetest.NewGate(t), slavetest.NewGate(t)
 	d, clock := clocked(t)
-	r := launched(t, d, Command{Argv: sh("trap '' TERM; (" + child.script() + ") & " + g.script() + "; " + g.script()), Timeout: time.Hour})
-	child.await(1)
-	g.await(1)
+	r := launched(t, d, Command{Argv: sh("trap '' TERM; (" + child.Script() + ") & " + g.Script() + "; " + g.Script()), Timeout: time.Hour})
+	child.Await(1)
+	g.Await(1)
 	killParent(t, r)
 	clock.set(r, time.Hour)
 	requireInProgress(t, r)
 	assert.NotZero(t, r.TimedOut(), "TERM was sent")
 	clock.set(r, time.Hour+killAfter-1)
 	requireInProgress(t, r)
-	g.letGo(1)
-	g.await(1) // it was not killed yet
+	g.LetGo(1)
+	g.Await(1) // it was not killed yet
 	clock.set(r, time.Hour+killAfter)
 	requireState(t, r, Unknown)
 	require.Eventually(t, func() bool { return !groupLives(r.Record().leader.pid) }, patience, time.Millisecond)
@@ -172,10 +174,10 @@ func TestAnOrphanThatIgnoresTERMIsKilledWithItsGroup(t *testing.T) {
 // process it is.
 func TestNoSignalIsSentToAProcessThatIsNotNamed(t *testing.T) {
 	parentKilledAt(t, "forked")
-	g, over := newGate(t), fifo(t, "over")
+	g, over := slavetest.NewGate(t), slavetest.NewFifo(t)
 	d, clock := clocked(t)
-	r := launched(t, d, Command{Argv: sh(g.script() + "; echo >" + over.Name()), Timeout: time.Hour})
-	g.await(1)
+	r := launched(t, d, Command{Argv: sh(g.Script() + "; echo >" + over.Name()), Timeout: time.Hour})
+	g.Await(1)
 	awaitParent(t, r)
 	for _, age := range []time.Duration{2 * time.Hour, 3 * time.Hour} { // TERM, KILL
 		clock.set(r, age)
@@ -184,8 +186,8 @@ func TestNoSignalIsSentToAProcessThatIsNotNamed(t *testing.T) {
 	require.Zero(t, r.Record().leader)
 	assert.Equal(t, "the parent of the run was killed and its process goes on: how it ends will not be known, the run will be unknown; "+
 		"which process it is was not written, so nothing ends it at its timeout of 1h0m0s", r.takeTrouble())
-	g.letGo(1)
-	readMarks(t, over, 1)
+	g.LetGo(1)
+	over.Await(1)
 	requireState(t, r, Unknown)
 	assert.Zero(t, r.TimedOut())
 }
@@ -194,17 +196,17 @@ func TestASimpleProcessWhoseParentWasKilledIsUpWhenItHasSettled(t *testing.T) {
 	for _, step := range []string{"forked", "named"} { // before and after LEADER
 		t.Run(step, func(t *testing.T) {
 			parentKilledAt(t, step)
-			g := newGate(t)
+			g := slavetest.NewGate(t)
 			d, clock := clocked(t)
-			r := launched(t, d, Command{Argv: sh(g.script()), Simple: true, Settle: time.Minute})
-			g.await(1)
+			r := launched(t, d, Command{Argv: sh(g.Script()), Simple: true, Settle: time.Minute})
+			g.Await(1)
 			awaitParent(t, r)
 			clock.set(r, time.Minute)
 			requireState(t, r, Up)
 			next := adopted(t, d)
 			assert.Equal(t, r.Record().Up, next.Record().Up, "it is on disk")
 			assert.WithinDuration(t, time.Now(), next.Record().Up, patience)
-			g.letGo(1)
+			g.LetGo(1)
 			for _, r := range []*Run{r, next} {
 				state, record := awaitEnd(t, r)
 				assert.Equal(t, Unknown, state)
@@ -215,10 +217,10 @@ func TestASimpleProcessWhoseParentWasKilledIsUpWhenItHasSettled(t *testing.T) {
 }
 
 func TestThatAnOrphanIsUpIsWrittenOnceTheDiskTakesIt(t *testing.T) {
-	g := newGate(t)
+	g := slavetest.NewGate(t)
 	d, clock := clocked(t)
-	r := launched(t, d, Command{Argv: sh(g.script()), Simple: true, Settle: time.Minute})
-	g.await(1)
+	r := launched(t, d, Command{Argv: sh(g.Script()), Simple: true, Settle: time.Minute})
+	g.Await(1)
 	killParent(t, r)
 	clock.set(r, time.Minute)
 	healthy := d.disk
@@ -231,7 +233,7 @@ func TestThatAnOrphanIsUpIsWrittenOnceTheDiskTakesIt(t *testing.T) {
 	assert.Zero(t, r.Record().Up)
 	d.disk = healthy
 	requireState(t, r, Up)
-	g.letGo(1)
+	g.LetGo(1)
 	awaitEnd(t, r)
 }
 
@@ -262,10 +264,10 @@ func TestAProcessIsNeverTakenForOlderThanItIs(t *testing.T) {
 
 // What the record says is not what ends a process whose parent lives: that is the parent's.
 func TestNothingIsDoneInThePlaceOfAParentThatLives(t *testing.T) {
-	g := newGate(t)
+	g := slavetest.NewGate(t)
 	d, clock := clocked(t)
-	r := launched(t, d, Command{Argv: sh(g.script()), Timeout: time.Hour})
-	g.await(1)
+	r := launched(t, d, Command{Argv: sh(g.Script()), Timeout: time.Hour})
+	g.Await(1)
 	next := adopted(t, d)
 	for _, r := range []*Run{r, next} {
 		clock.set(next, 2*time.Hour)
@@ -273,7 +275,7 @@ func TestNothingIsDoneInThePlaceOfAParentThatLives(t *testing.T) {
 		assert.Zero(t, r.TimedOut())
 		assert.Empty(t, r.takeTrouble())
 	}
-	g.letGo(1)
+	g.LetGo(1)
 	state, _ := awaitEnd(t, next)
 	assert.Equal(t, Done, state)
 }

@@ -11,6 +11,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"renraku/slave/slavetest"
 )
 
 // captured is a capture of process P in a directory of a daemon.
@@ -185,7 +187,7 @@ func outputFile(t testing.TB, d *Dir) uint64 {
 }
 
 func TestARunTakesTheFileOfTheOutputBeforeUnlessSomebodyStillWritesToIt(t *testing.T) {
-	d, g := kept(t), newGate(t)
+	d, g := kept(t), slavetest.NewGate(t)
 	ended := func(script, want string) *Run {
 		t.Helper()
 		r := launched(t, d, Command{Argv: sh(script)})
@@ -204,13 +206,13 @@ func TestARunTakesTheFileOfTheOutputBeforeUnlessSomebodyStillWritesToIt(t *testi
 	ended("", "").AwaitParent(t.Context())
 	assert.Equal(t, file, outputFile(t, d))
 
-	held := ended("("+g.script()+"; echo late) & echo held", "held\n")
-	g.await(1)
+	held := ended("("+g.Script()+"; echo late) & echo held", "held\n")
+	g.Await(1)
 	assert.Equal(t, file, outputFile(t, d))
 	ended("echo other", "other\n").AwaitParent(t.Context())
 	other := outputFile(t, d)
 	assert.NotEqual(t, file, other, "a child of the run before has it")
-	g.letGo(1)
+	g.LetGo(1)
 	held.AwaitParent(t.Context())
 	last := ended("echo last", "last\n")
 	assert.NotEqual(t, other, outputFile(t, d), "which of the two runs was over last is not looked at")

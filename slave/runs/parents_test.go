@@ -12,6 +12,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"renraku/slave/slavetest"
 )
 
 // kept is a directory with a parent that waits.
@@ -62,12 +64,12 @@ func TestAParentThatWaitsHasOneRunAfterTheOther(t *testing.T) {
 	require.NotZero(t, pid)
 	require.Eventually(t, func() bool { return arguments(pid) == parentName }, patience, time.Millisecond)
 	for range 3 {
-		g := newGate(t)
-		r := launched(t, d, Command{Argv: sh("echo out; " + g.script())})
-		g.await(1)
+		g := slavetest.NewGate(t)
+		r := launched(t, d, Command{Argv: sh("echo out; " + g.Script())})
+		g.Await(1)
 		assert.Equal(t, pid, r.PID)
 		assert.Equal(t, parentName+" P", arguments(pid))
-		g.letGo(1)
+		g.LetGo(1)
 		state, record := awaitEnd(t, r)
 		assert.Equal(t, Done, state)
 		assert.Regexp(t, "^ended normally after .*: out$", record.Text)
@@ -83,9 +85,9 @@ func TestAParentThatWaitsHasOneRunAfterTheOther(t *testing.T) {
 
 func TestAParentThatWaitsHasNothingOfAnyRun(t *testing.T) {
 	d := openDir(t)
-	g := newGate(t)
-	r := launched(t, d, Command{Argv: sh(g.script())})
-	g.await(1)
+	g := slavetest.NewGate(t)
+	r := launched(t, d, Command{Argv: sh(g.Script())})
+	g.Await(1)
 	require.NoError(t, d.KeepParent())
 	t.Cleanup(d.DismissParent)
 	pid := d.waiting()
@@ -94,26 +96,26 @@ func TestAParentThatWaitsHasNothingOfAnyRun(t *testing.T) {
 	for _, name := range files(pid) {
 		assert.NotContains(t, name, d.path)
 	}
-	g.letGo(1)
+	g.LetGo(1)
 	awaitEnd(t, r)
 }
 
 func TestOneParentWaitsAndTheOthersEnd(t *testing.T) {
 	d := kept(t)
-	g := newGate(t)
+	g := slavetest.NewGate(t)
 	var runs []*Run
 	for i := range 3 {
 		intent := intentOf()
 		intent.Process = processID(fmt.Sprint("P", i))
-		r, err := d.Launch(intent, Command{Argv: sh(g.script()), Dir: "/"}, 0)
+		r, err := d.Launch(intent, Command{Argv: sh(g.Script()), Dir: "/"}, 0)
 		require.NoError(t, err)
 		defer r.Close()
 		runs = append(runs, r)
 	}
-	g.await(len(runs))
+	g.Await(len(runs))
 	require.Eventually(t, func() bool { return d.waiting() != 0 }, patience, time.Millisecond, "another one waits meanwhile")
 	waits := d.waiting()
-	g.letGo(len(runs))
+	g.LetGo(len(runs))
 	for _, r := range runs {
 		awaitEnd(t, r)
 		require.NoError(t, r.SetFiled("LAUNCHED"))
@@ -162,10 +164,10 @@ func TestAParentThatWasKilledWhileItWaitedHoldsNoRunUp(t *testing.T) {
 
 // What an earlier run of the same parent left behind is not taken for a process of a later one whose parent was killed.
 func TestASessionTellsOnlyOfProcessesOfItsRun(t *testing.T) {
-	d, g := kept(t), newGate(t)
-	r := launched(t, d, Command{Argv: []string{"/bin/bash", "-c", "(exec 100>&-; " + g.script() + ") >/dev/null 2>&1 &"}})
+	d, g := kept(t), slavetest.NewGate(t)
+	r := launched(t, d, Command{Argv: []string{"/bin/bash", "-c", "(exec 100>&-; " + g.Script() + ") >/dev/null 2>&1 &"}})
 	awaitEnd(t, r)
-	g.await(1)
+	g.Await(1)
 	require.NoError(t, r.SetFiled("LAUNCHED"))
 	r.AwaitParent(t.Context())
 	parent := r.Record().parent
@@ -179,17 +181,17 @@ func TestASessionTellsOnlyOfProcessesOfItsRun(t *testing.T) {
 	require.Equal(t, r.PID, second.PID)
 	assert.False(t, record.parent.sessionLives(record.begun))
 	assert.True(t, parent.sessionLives(r.Record().begun))
-	g.letGo(1)
+	g.LetGo(1)
 }
 
 // The parent may live on, but not for this run.
 func TestARunWithoutARecordIsOverOnceItsParentHasLetGoOfIt(t *testing.T) {
 	d := kept(t)
-	g := newGate(t)
-	r := launched(t, d, Command{Argv: sh(g.script())})
-	g.await(1)
+	g := slavetest.NewGate(t)
+	r := launched(t, d, Command{Argv: sh(g.Script())})
+	g.Await(1)
 	require.NoError(t, os.Truncate(filepath.Join(d.path, "P.run"), 0)) // somebody removes it
-	g.letGo(1)
+	g.LetGo(1)
 	r.AwaitParent(t.Context())
 	_, err := r.look()
 	assert.ErrorIs(t, err, ErrGone)

@@ -13,6 +13,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"renraku/slave/slavetest"
 )
 
 // written is the directory with a run of P that has these lines after its intent.
@@ -94,10 +96,10 @@ func TestALockedRunIsInProgress(t *testing.T) {
 
 // A process that closes every descriptor has no lock; its identity tells that it runs.
 func TestAProcessThatClosesItsDescriptorsIsFollowedToItsEnd(t *testing.T) {
-	g := newGate(t)
+	g := slavetest.NewGate(t)
 	d := openDir(t)
-	r := launched(t, d, Command{Argv: []string{"/bin/bash", "-c", "for fd in /proc/$$/fd/*; do eval \"exec ${fd##*/}>&-\"; done; " + g.script()}})
-	g.await(1)
+	r := launched(t, d, Command{Argv: []string{"/bin/bash", "-c", "for fd in /proc/$$/fd/*; do eval \"exec ${fd##*/}>&-\"; done; " + g.Script()}})
+	g.Await(1)
 	next := adopted(t, d)
 	state, err := next.look()
 	require.NoError(t, err)
@@ -110,7 +112,7 @@ func TestAProcessThatClosesItsDescriptorsIsFollowedToItsEnd(t *testing.T) {
 	state, err = next.look()
 	require.NoError(t, err)
 	assert.Equal(t, InProgress, state)
-	g.letGo(1)
+	g.LetGo(1)
 	state, _ = awaitEnd(t, next)
 	assert.Equal(t, Unknown, state)
 	state, _ = awaitEnd(t, r)
@@ -119,10 +121,10 @@ func TestAProcessThatClosesItsDescriptorsIsFollowedToItsEnd(t *testing.T) {
 
 // A process whose parent was killed before it could be named is known by the session.
 func TestTheSessionTellsOfAProcessThatIsNotNamed(t *testing.T) {
-	g := newGate(t)
+	g := slavetest.NewGate(t)
 	d := openDir(t)
-	r := launched(t, d, Command{Argv: sh(g.script())})
-	g.await(1)
+	r := launched(t, d, Command{Argv: sh(g.Script())})
+	g.Await(1)
 	parent := adopted(t, d).Record().parent
 	require.NotZero(t, parent)
 	assert.True(t, parent.sessionLives(0))
@@ -132,15 +134,15 @@ func TestTheSessionTellsOfAProcessThatIsNotNamed(t *testing.T) {
 	assert.True(t, parent.sessionLives(0))
 	assert.False(t, identity{}.sessionLives(0))
 	assert.False(t, identity{parent.pid, parent.start + 1}.lives())
-	g.letGo(1)
+	g.LetGo(1)
 	require.Eventually(t, func() bool { return !parent.sessionLives(0) }, patience, time.Millisecond)
 }
 
 func TestTheEndOfTheContextEndsTheWaitAndTheRunGoesOn(t *testing.T) {
-	g := newGate(t)
+	g := slavetest.NewGate(t)
 	d := openDir(t)
-	r := launched(t, d, Command{Argv: sh(g.script())})
-	g.await(1)
+	r := launched(t, d, Command{Argv: sh(g.Script())})
+	g.Await(1)
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	for _, r := range []*Run{r, adopted(t, d)} {
@@ -148,7 +150,7 @@ func TestTheEndOfTheContextEndsTheWaitAndTheRunGoesOn(t *testing.T) {
 		require.ErrorIs(t, err, context.Canceled)
 		assert.Equal(t, InProgress, state)
 	}
-	g.letGo(1)
+	g.LetGo(1)
 	state, _ := awaitEnd(t, adopted(t, d))
 	assert.Equal(t, Done, state)
 }

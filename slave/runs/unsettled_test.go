@@ -7,6 +7,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"renraku/slave/slavetest"
 )
 
 func TestARunThatIsNotInTheHistoryIsNotOverwritten(t *testing.T) {
@@ -31,9 +33,9 @@ func TestARunThatIsNotInTheHistoryIsNotOverwritten(t *testing.T) {
 
 func TestADiskThatCannotBeReadSaysNothingOfARun(t *testing.T) {
 	d := openDir(t)
-	g := newGate(t)
-	r := launched(t, d, Command{Argv: sh(g.script())})
-	g.await(1)
+	g := slavetest.NewGate(t)
+	r := launched(t, d, Command{Argv: sh(g.Script())})
+	g.Await(1)
 	reader := adopted(t, d)
 	require.NoError(t, reader.file.Close())
 	ctx, cancel := context.WithTimeout(t.Context(), 3*pollInterval)
@@ -43,7 +45,7 @@ func TestADiskThatCannotBeReadSaysNothingOfARun(t *testing.T) {
 	assert.ErrorIs(t, err, context.DeadlineExceeded)
 	assert.Equal(t, InProgress, state)
 	assert.Len(t, troubles, 1, "said once: %v", troubles)
-	g.letGo(1)
+	g.LetGo(1)
 	state, _ = awaitEnd(t, r)
 	assert.Equal(t, Done, state)
 	assert.WithinDuration(t, time.Now(), r.Record().Done, patience)
