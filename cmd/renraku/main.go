@@ -17,6 +17,7 @@ import (
 	"renraku/cmd/internal/control"
 	"renraku/cmd/internal/daemon"
 	"renraku/cmd/internal/exit"
+	"renraku/cmd/internal/version"
 	"renraku/slave/runs"
 )
 
@@ -51,6 +52,7 @@ func root() *cobra.Command {
 	}
 	c.DisableFlagsInUseLine = true
 	c.SetFlagErrorFunc(exit.FlagError)
+	version.Flag(c)
 	c.AddCommand(demoCommand(), demoApplicationCommand(), validateCommand(), statusCommand(), checkCommand(), runCommand(), stopCommand(),
 		startCommand(), maintainCommand(), messageCommand(), historyCommand(), outputCommand(), setStatusCommand(), decodeCommand(), simulateCommand(), keygenCommand())
 	c.SetUsageTemplate(usage)

@@ -19,6 +19,7 @@ import (
 	"renraku/cmd/internal/daemon"
 	"renraku/cmd/internal/definition"
 	"renraku/cmd/internal/exit"
+	"renraku/cmd/internal/version"
 	"renraku/slave/runs"
 )
 
@@ -55,6 +56,7 @@ func command() *cobra.Command {
 	c.DisableFlagsInUseLine = true
 	c.SetFlagErrorFunc(exit.FlagError)
 	c.CompletionOptions.DisableDefaultCmd = true
+	version.Flag(c)
 	c.Flags().StringVar(&f.config, "config", daemon.DefaultDefinition, "the definition `file`, the same on every server")
 	c.Flags().StringVar(&f.host, "host", "", "this server's `name` in the definition (default: the machine's host name)")
 	c.Flags().StringVar(&f.dir, "dir", daemon.DefaultDir, "the `directory` of this daemon's files and sockets")

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -19,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"renraku/cmd/internal/definition"
+	"renraku/cmd/internal/version"
 	"renraku/contactfile"
 	"renraku/manager"
 	"renraku/slave"
@@ -143,7 +145,7 @@ func TestBuildInformationNamesTheCompiler(t *testing.T) {
 	lines := r.lines("build_info")
 	require.Len(t, lines, 1)
 	assert.Contains(t, lines[0], `go_version="`+runtime.Version()+`"`)
-	assert.Regexp(t, `revision="[^"]+",version="[^"]+"} 1$`, lines[0])
+	assert.Regexp(t, `revision="[^"]+",version="`+regexp.QuoteMeta(version.Get().Number)+`"} 1$`, lines[0], "as --version prints it")
 }
 
 func TestServersAreCountedByTheirStatuses(t *testing.T) {

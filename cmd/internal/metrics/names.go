@@ -1,10 +1,11 @@
 package metrics
 
 import (
-	"runtime"
-	"runtime/debug"
+	"cmp"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"renraku/cmd/internal/version"
 )
 
 // namespace begins the name of every metric that is this program's.
@@ -60,18 +61,8 @@ func newNames() names {
 	}
 }
 
-// buildLabels are those of build_info. What the program does not know of itself is "unknown".
+// buildLabels are those of build_info. A commit that the program does not know of itself is "unknown".
 func buildLabels() []string {
-	version, revision := "unknown", "unknown"
-	if info, ok := debug.ReadBuildInfo(); ok {
-		if info.Main.Version != "" {
-			version = info.Main.Version
-		}
-		for _, s := range info.Settings {
-			if s.Key == "vcs.revision" {
-				revision = s.Value
-			}
-		}
-	}
-	return []string{version, revision, runtime.Version()}
+	v := version.Get()
+	return []string{v.Number, cmp.Or(v.Commit, "unknown"), v.Go}
 }
