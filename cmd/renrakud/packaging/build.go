@@ -8,8 +8,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
+
+	"renraku/cmd/internal/version"
 )
 
 type options struct {
@@ -24,19 +27,25 @@ const packagingDir = "cmd/renrakud/packaging"
 type builder struct {
 	root    string // of the module
 	work    string
+	env     []string // of Go
 	version string
+	commit  string // "": it is not known
 	date    time.Time
 }
 
 // build builds the packages and gives their paths.
 func build(ctx context.Context, o options) (packages []string, err error) {
 	b := &builder{}
-	if b.root, err = output(ctx, ".", "go", "list", "-m", "-f", "{{.Dir}}"); err != nil {
+	if b.env, err = goEnvironment(ctx); err != nil {
+		return nil, err
+	}
+	if b.root, err = goOutput(ctx, ".", b.env, "list", "-m", "-f", "{{.Dir}}"); err != nil {
 		return nil, fmt.Errorf("find the module: %w", err)
 	}
 	if b.version, err = versionOf(ctx, b.root, o.version); err != nil {
 		return nil, err
 	}
+	b.commit = commitOf(ctx, b.root)
 	if b.date, err = dateOf(ctx, b.root); err != nil {
 		return nil, err
 	}
@@ -65,7 +74,7 @@ func build(ctx context.Context, o options) (packages []string, err error) {
 	if err := b.manual(ctx); err != nil {
 		return nil, fmt.Errorf("write the manual: %w", err)
 	}
-	nfpm, err := output(ctx, b.root, "go", "tool", "-modfile="+filepath.Join(".ci", "packages.mod"), "-n", "nfpm")
+	nfpm, err := goOutput(ctx, b.root, b.env, "tool", "-modfile="+filepath.Join(".ci", "packages.mod"), "-n", "nfpm")
 	if err != nil {
 		return nil, fmt.Errorf("build nfpm: %w", err)
 	}
@@ -90,16 +99,16 @@ func (b *builder) path(parts ...string) string {
 }
 
 // compile builds both binaries, static, into a directory of the architecture's name, where they are not there yet. What differs between two
-// machines, the path of the sources, is left out.
+// machines is left out: the path of the sources, what the user has said about Go, and what Go finds of the repository, in which a file that
+// is not of the commit makes a difference. So the version and the commit are written into them here.
 func (b *builder) compile(ctx context.Context, arch string) error {
 	if _, err := os.Stat(b.path(arch)); err == nil {
 		return nil
 	}
-	c := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", b.path(arch)+string(filepath.Separator),
-		"./cmd/renraku", "./cmd/renrakud")
-	c.Dir, c.Env = b.root, append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+arch, "GOFLAGS=")
-	if out, err := c.CombinedOutput(); err != nil {
-		return fmt.Errorf("build for %s: %w\n%s", arch, err, out)
+	if _, err := goOutput(ctx, b.root, append(slices.Clone(b.env), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+arch),
+		"build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w "+version.Set(b.version, b.commit),
+		"-o", b.path(arch)+string(filepath.Separator), "./cmd/renraku", "./cmd/renrakud"); err != nil {
+		return fmt.Errorf("build for %s: %w", arch, err)
 	}
 	return nil
 }
@@ -146,6 +155,10 @@ func (b *builder) completion(ctx context.Context) error {
 func output(ctx context.Context, dir, name string, args ...string) (string, error) {
 	c := exec.CommandContext(ctx, name, args...)
 	c.Dir = dir
+	return outputOf(c)
+}
+
+func outputOf(c *exec.Cmd) (string, error) {
 	var errOut bytes.Buffer
 	c.Stderr = &errOut
 	out, err := c.Output()

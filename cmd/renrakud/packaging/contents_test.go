@@ -6,6 +6,7 @@ import (
 	"debug/elf"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 	"testing"
@@ -30,6 +31,10 @@ func TestBothFormatsHaveTheSameFilesWithStaticBinaries(t *testing.T) {
 		for _, binary := range []string{"usr/bin/renraku", "usr/sbin/renrakud"} {
 			for _, dir := range []string{deb, rpm} {
 				assertStatic(t, filepath.Join(dir, binary), machine)
+				if arch == runtime.GOARCH {
+					assert.Regexp(t, `^`+filepath.Base(binary)+` 1\.2\.3 \(`+regexp.QuoteMeta(runtime.Version())+`, commit [0-9a-f]{12}\)\n$`,
+						tool(t, filepath.Join(dir, binary), "--version"))
+				}
 			}
 		}
 	}
@@ -73,10 +78,12 @@ func TestTheRPMNamesWhatRPMHasToKnow(t *testing.T) {
 	}
 }
 
+// TestTheSameCommitGivesTheSameBytes is not parallel: it changes the environment, between one build and the other.
 func TestTheSameCommitGivesTheSameBytes(t *testing.T) {
-	t.Parallel()
 	first := map[string]string{"deb": packageOf(t, "deb", runtime.GOARCH), "rpm": packageOf(t, "rpm", runtime.GOARCH)}
-	again, err := build(t.Context(), options{out: cmdtest.Dir(t), version: version, archs: []string{runtime.GOARCH}, formats: []string{"deb", "rpm"}})
+	odd(t)
+	t.Setenv("TZ", "Asia/Tokyo")
+	again, err := build(t.Context(), options{out: cmdtest.Dir(t), version: testVersion, archs: []string{runtime.GOARCH}, formats: []string{"deb", "rpm"}})
 	require.NoError(t, err)
 	require.Len(t, again, 2)
 	for _, path := range again {

@@ -4,8 +4,8 @@
 //
 // PACKAGING.md says what is in them and how they behave; the directory files has all that is not built. The same commit gives the same bytes.
 //
-// main.go reads the flags, version.go finds version and date, build.go builds what goes into the packages, manual.go the manual, nfpm.go has
-// nfpm make them.
+// main.go reads the flags, version.go finds version, commit and date, goenv.go what Go is run with, build.go builds what goes into the
+// packages, manual.go the manual, nfpm.go has nfpm make them.
 package main
 
 import (

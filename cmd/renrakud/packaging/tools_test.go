@@ -79,10 +79,10 @@ const buildLimit = 8 * time.Minute
 var built = sync.OnceValues(func() ([]string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), buildLimit)
 	defer cancel()
-	return build(ctx, options{out: packages, version: version, archs: []string{"amd64", "arm64"}, formats: []string{"deb", "rpm"}})
+	return build(ctx, options{out: packages, version: testVersion, archs: []string{"amd64", "arm64"}, formats: []string{"deb", "rpm"}})
 })
 
-const version = "1.2.3"
+const testVersion = "1.2.3"
 
 // packages is the directory of the packages that are built.
 var packages string

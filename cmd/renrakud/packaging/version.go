@@ -13,6 +13,9 @@ import (
 // epochVariable names the date of what is built, in seconds since 1970, as reproducible-builds.org has it.
 const epochVariable = "SOURCE_DATE_EPOCH"
 
+// abbreviation is how long git makes a commit, whatever it is configured to and however many objects the repository has: as --version does.
+const abbreviation = "--abbrev=12"
+
 // versionPattern is what both formats order alike.
 var versionPattern = regexp.MustCompile(`^\d+\.\d+\.\d+(-[0-9A-Za-z.]+)?(\+[0-9A-Za-z.]+)?$`)
 
@@ -24,18 +27,27 @@ func versionOf(ctx context.Context, root, given string) (string, error) {
 		}
 		return given, nil
 	}
-	if tag, err := output(ctx, root, "git", "describe", "--tags", "--match", "v[0-9]*", "--long", "--dirty"); err == nil {
+	if tag, err := output(ctx, root, "git", "describe", "--tags", "--match", "v[0-9]*", "--long", abbreviation, "--dirty"); err == nil {
 		return versionOfTag(tag)
 	}
 	count, err := output(ctx, root, "git", "rev-list", "--count", "HEAD")
 	if err != nil {
 		return "", fmt.Errorf("find the version: %w; outside of a git repository, -version says it", err)
 	}
-	described, err := output(ctx, root, "git", "describe", "--always", "--dirty")
+	described, err := output(ctx, root, "git", "describe", "--always", abbreviation, "--dirty")
 	if err != nil {
 		return "", fmt.Errorf("find the version: %w", err)
 	}
 	return versionOfTag("v0.0.0-" + count + "-g" + described)
+}
+
+// commitOf is the commit, in full; "" outside of a git repository.
+func commitOf(ctx context.Context, root string) string {
+	commit, err := output(ctx, root, "git", "rev-parse", "HEAD")
+	if err != nil {
+		return ""
+	}
+	return commit
 }
 
 // versionOfTag makes v1.2.3-4-gabcdef0-dirty, as git describe --long has it, 1.2.3+4.gabcdef0.dirty, and v1.2.3-0-gabcdef0 1.2.3.
