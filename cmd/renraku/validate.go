@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -13,6 +15,7 @@ import (
 	"renraku/cmd/internal/daemon"
 	"renraku/cmd/internal/definition"
 	"renraku/cmd/internal/exit"
+	"renraku/cmd/internal/web"
 	"renraku/slave"
 	"renraku/slave/credentials"
 )
@@ -31,9 +34,13 @@ func validateCommand() *cobra.Command {
 			if err != nil {
 				return exit.With(exit.Usage, err)
 			}
-			lines := append(append(describe(d), certificateEnds(d, time.Now())...), "")
-			printLines(c.OutOrStdout(), append(lines, columns(limitRows(limits))...))
-			return nil
+			note, trouble := tokenTrouble(d, readToken(d))
+			lines := append(describe(d), certificateEnds(d, time.Now())...)
+			if note != "" {
+				lines = append(lines, note)
+			}
+			printLines(c.OutOrStdout(), append(append(lines, ""), columns(limitRows(limits))...))
+			return trouble
 		},
 	}
 }
@@ -79,6 +86,28 @@ func describeWeb(d *definition.Definition) string {
 		line += "; others than the manager's machine reach it, and nothing on the way is encrypted"
 	}
 	return line
+}
+
+// readToken reads the token of the page, where the definition has one, as the manager does.
+func readToken(d *definition.Definition) error {
+	if d.Web.Listen == "" || d.Web.TokenFile == "" {
+		return nil
+	}
+	_, err := web.ReadToken(d.Web.TokenFile)
+	return err
+}
+
+// tokenTrouble is what the error of readToken means. The token is on the manager's machine alone, and whoever may not read it finds nothing
+// wrong with it by that: a note says so.
+func tokenTrouble(d *definition.Definition, err error) (note string, trouble error) {
+	own, _ := os.Hostname()
+	switch {
+	case err == nil, errors.Is(err, fs.ErrNotExist) && own != d.Manager.Host:
+		return "", nil
+	case errors.Is(err, fs.ErrPermission):
+		return "token of the page: not looked at, since this user may not read " + d.Web.TokenFile, nil
+	}
+	return "", exit.With(exit.NotWell, fmt.Errorf("%w; the manager starts all the same, and nothing can be ordered from the page", err))
 }
 
 func describeMode(d *definition.Definition) string {

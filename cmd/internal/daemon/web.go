@@ -21,7 +21,8 @@ type page struct {
 	address  string // of the definition
 }
 
-// openPage opens the listener of the page, where the definition has one, and reads the token.
+// openPage opens the listener of the page, where the definition has one, and reads the token. Without one that can be used, the page only
+// shows: a manager that does not start would watch nobody.
 func (d *Daemon) openPage(o Options, station *managerStation) error {
 	listen := o.Definition.Web.Listen
 	if listen == "" {
@@ -29,7 +30,7 @@ func (d *Daemon) openPage(o Options, station *managerStation) error {
 	}
 	token, err := tokenOf(o.Definition)
 	if err != nil {
-		return err
+		d.log.Error("nothing can be ordered from the page: its token cannot be used", "error", err)
 	}
 	listener, err := web.Listen(listen)
 	if err != nil {

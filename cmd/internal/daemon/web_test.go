@@ -132,14 +132,53 @@ func orderFromPage(t *testing.T, address, token, order string) (status int, body
 	return answer.StatusCode, string(b)
 }
 
-func TestATokenFileThatOthersMayReadStopsTheStart(t *testing.T) {
-	ports := cmdtest.Ports(t, 2)
-	o := options(t, "mgr01", local(ports[0]), local(ports[1]))
-	withPage(t, &o)
-	withToken(t, o.Definition, "0123456789abcdef")
-	require.NoError(t, os.Chmod(o.Definition.Web.TokenFile, 0o644))
-	_, err := Open(o)
-	assert.ErrorContains(t, err, "read the token of the page: "+o.Definition.Web.TokenFile+" is not to be trusted: it is secret")
+func TestATokenThatCannotBeUsedTakesOrdersFromThePageAndNothingElse(t *testing.T) {
+	const token, order = "0123456789abcdef", `{"process":"ONLINE","hosts":["mgr01"]}`
+	for _, c := range []struct {
+		name  string
+		spoil func(path string) error
+		said  string
+	}{
+		{"others may read it", func(path string) error { return os.Chmod(path, 0o644) }, "FILE is not to be trusted: it is secret, and its mode of 0644 " +
+			"lets others use it; this mends it: chmod 06"},
+		{"it is not there", os.Remove, "open FILE: no such file or directory: openssl rand -hex 32 makes a token, for a file that nobody else may read"},
+		{"it is empty", func(path string) error { return os.Truncate(path, 0) },
+			"FILE: 16 to 256 bytes 0x21–0x7E are right, such as those of: openssl rand -hex 32"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			ports := cmdtest.Ports(t, 2)
+			o := options(t, "mgr01", local(ports[0]), local(ports[1]))
+			address := withPage(t, &o)
+			withToken(t, o.Definition, token)
+			file := o.Definition.Web.TokenFile
+			require.NoError(t, c.spoil(file))
+			var log bytes.Buffer
+			o.Log = slog.New(slog.NewJSONHandler(&log, nil))
+			ready := make(chan bool)
+			o.Ready = func() { close(ready) }
+			d := open(t, o)
+			assert.Contains(t, log.String(), `"level":"ERROR","msg":"nothing can be ordered from the page: its token cannot be used","host":"mgr01","error":"`+
+				strings.ReplaceAll("read the token of the page: "+c.said, "FILE", file))
+			assert.Contains(t, log.String(), `"orders_allowed":false`)
+			ctx, end := context.WithCancel(t.Context())
+			ended := make(chan error, 1)
+			go func() { ended <- d.Run(ctx) }()
+			defer func() {
+				end()
+				require.NoError(t, <-ended)
+			}()
+			<-ready // monitoring has begun
+			status, body := orderFromPage(t, address, token, order)
+			assert.Equal(t, http.StatusForbidden, status)
+			assert.Contains(t, body, "the daemon cannot use the token_file, and its log says why")
+
+			require.NoError(t, os.WriteFile(file, []byte(token), 0o600))
+			require.NoError(t, os.Chmod(file, 0o600))
+			require.NoError(t, d.Redefine(o.Definition))
+			status, _ = orderFromPage(t, address, token, order)
+			assert.Equal(t, http.StatusOK, status, "SIGHUP is enough")
+		})
+	}
 }
 
 func TestTheTokenIsReadAgainWithTheDefinition(t *testing.T) {

@@ -3,8 +3,10 @@ package web
 import (
 	"crypto/sha256"
 	"crypto/subtle"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -17,10 +19,16 @@ import (
 // Token is what whoever orders from the page has to know.
 type Token struct{ sum [sha256.Size]byte }
 
-// ReadToken reads the token of a file that nobody else can read or write: 16 to 256 bytes 0x21–0x7E, and a line feed perhaps.
+// ReadToken reads the token of a file that nobody else can read or write: 16 to 256 bytes 0x21–0x7E, and a line feed perhaps. The error is
+// a sentence that names the file and says what to do.
 func ReadToken(path string) (*Token, error) {
 	f, err := trusted.OpenSecret(path)
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("read the token of the page: %w: openssl rand -hex 32 makes a token, for a file that nobody else may read", err)
+	case errors.Is(err, fs.ErrPermission):
+		return nil, fmt.Errorf("read the token of the page: %w: a file of root with mode 0640 can be read by the group that it has", err)
+	case err != nil:
 		return nil, fmt.Errorf("read the token of the page: %w", err)
 	}
 	defer f.Close()
@@ -51,7 +59,11 @@ func (s *Server) SetToken(t *Token) { s.token.Store(t) }
 func (s *Server) authorize(w http.ResponseWriter, r *http.Request) bool {
 	token := s.token.Load()
 	if token == nil {
-		fault(w, http.StatusForbidden, "nothing can be ordered from the page: the definition has no token_file")
+		why := "the definition has no token_file"
+		if s.cfg.Definition().Web.TokenFile != "" {
+			why = "the daemon cannot use the token_file, and its log says why"
+		}
+		fault(w, http.StatusForbidden, "nothing can be ordered from the page: "+why)
 		return false
 	}
 	from := addressOf(r)
