@@ -15,6 +15,7 @@ import (
 
 	systemd "github.com/coreos/go-systemd/v22/daemon"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"renraku/cmd/internal/daemon"
 	"renraku/cmd/internal/definition"
@@ -31,13 +32,42 @@ func main() {
 		debug.SetGCPercent(gcPercent)
 	}
 	if err := command().Execute(); err != nil {
-		fmt.Fprintln(os.Stderr, exit.Lines("renrakud", err))
+		complain(os.Args[1:], err)
 		os.Exit(exit.Status(err))
+	}
+}
+
+// complain says on standard error why the daemon ends: for people, or where its log is JSON as lines of the log, one for each of the error.
+// The flags may be what is wrong: of the arguments it takes what it finds.
+func complain(args []string, err error) {
+	found := pflag.NewFlagSet("", pflag.ContinueOnError)
+	found.ParseErrorsAllowlist.UnknownFlags = true
+	format, host := found.String(formatFlag, textFormat, ""), found.String(hostFlag, "", "")
+	found.Usage = func() {}
+	_ = found.Parse(args)
+	if !strings.EqualFold(*format, jsonFormat) {
+		fmt.Fprintln(os.Stderr, exit.Lines("renrakud", err))
+		return
+	}
+	if *host == "" {
+		*host, _ = os.Hostname()
+	}
+	log := newLog(jsonFormat)
+	for line := range strings.Lines(err.Error()) {
+		log.Error("daemon could not start, or not go on", "host", *host, "error", strings.TrimSpace(line))
 	}
 }
 
 // gcPercent is the room for garbage, in percent of what is kept: a daemon keeps much, of every slave, and makes little.
 const gcPercent = 50
+
+// The flags that complain looks for, and the values of the first.
+const (
+	formatFlag = "log-format"
+	textFormat = "text"
+	jsonFormat = "json"
+	hostFlag   = "host"
+)
 
 type flags struct {
 	config, host, dir, logFormat string
@@ -58,9 +88,9 @@ func command() *cobra.Command {
 	c.CompletionOptions.DisableDefaultCmd = true
 	version.Flag(c)
 	c.Flags().StringVar(&f.config, "config", daemon.DefaultDefinition, "the definition `file`, the same on every server")
-	c.Flags().StringVar(&f.host, "host", "", "this server's `name` in the definition (default: the machine's host name)")
+	c.Flags().StringVar(&f.host, hostFlag, "", "this server's `name` in the definition (default: the machine's host name)")
 	c.Flags().StringVar(&f.dir, "dir", daemon.DefaultDir, "the `directory` of this daemon's files and sockets")
-	c.Flags().StringVar(&f.logFormat, "log-format", "text", "the form of the log on standard error: `text or json`")
+	c.Flags().StringVar(&f.logFormat, formatFlag, textFormat, "the form of the log on standard error: `text or json`")
 	return c
 }
 
@@ -137,11 +167,20 @@ func readAgain(ctx context.Context, hangups <-chan os.Signal, one *daemon.Daemon
 }
 
 func logger(format string) (*slog.Logger, error) {
-	switch strings.ToLower(format) {
-	case "text":
-		return slog.New(slog.NewTextHandler(os.Stderr, nil)), nil
-	case "json":
-		return slog.New(slog.NewJSONHandler(os.Stderr, nil)), nil
+	log := newLog(strings.ToLower(format))
+	if log == nil {
+		return nil, fmt.Errorf("--%s %q: %s or %s is right", formatFlag, format, textFormat, jsonFormat)
 	}
-	return nil, fmt.Errorf("--log-format %q: text or json is right", format)
+	return log, nil
+}
+
+// newLog is the log on standard error; nil: there is no such format.
+func newLog(format string) *slog.Logger {
+	switch format {
+	case textFormat:
+		return slog.New(slog.NewTextHandler(os.Stderr, nil))
+	case jsonFormat:
+		return slog.New(slog.NewJSONHandler(os.Stderr, nil))
+	}
+	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -70,4 +71,42 @@ func TestLogAsJSONIsOneObjectALine(t *testing.T) {
 		said = append(said, entry.Msg)
 	}
 	assert.Equal(t, []string{"ready", "shutting down", "ended"}, said)
+}
+
+func TestADaemonThatDoesNotStartSaysWhyInJSONWhereItsLogIs(t *testing.T) {
+	t.Parallel()
+	f := cmdtest.NewFleet(t, noPolls)
+	wrong := cmdtest.WriteDefinition(t, cmdtest.Dir(t), "[manager]\nhost = 3\nwrong = 1\n")
+	own, err := os.Hostname()
+	require.NoError(t, err)
+	for _, c := range []struct {
+		args string
+		code int
+		host string
+		why  []string
+	}{
+		{"--config " + f.Dir("none.toml") + " --host app01", 2, "app01",
+			[]string{"read the definition: open " + f.Dir("none.toml") + ": no such file or directory: --config names another"}},
+		{"--config " + wrong + " --log-format=JSON", 2, own, []string{
+			wrong + ":1: manager.address: missing: ", wrong + ":2: manager.host: 3 is not text in quotes: ", wrong + ":3: manager.wrong: unknown key: "}},
+		{"--frobnicate --host app01", 2, "app01", []string{"no flag --frobnicate; usage: renrakud "}},
+		{"--host app01 extra", 2, "app01", []string{`"extra" is one argument too many; usage: renrakud `}},
+		{"--config " + f.Config + " --host app01 --dir /dev/null", 1, "app01", []string{"make the directory: "}},
+	} {
+		out := cmdtest.Run(t, "renrakud", strings.Fields(c.args+" --log-format json")...)
+		assert.Equal(t, c.code, out.Code, c.args)
+		assert.Empty(t, out.Stdout, c.args)
+		lines := slices.Collect(strings.Lines(out.Stderr))
+		require.Len(t, lines, len(c.why), out.Stderr)
+		for i, line := range lines {
+			var entry struct{ Level, Msg, Host, Error string }
+			require.NoError(t, json.Unmarshal([]byte(line), &entry), line)
+			assert.Equal(t, "ERROR daemon could not start, or not go on", entry.Level+" "+entry.Msg)
+			assert.Equal(t, c.host, entry.Host, line)
+			assert.Contains(t, entry.Error, c.why[i])
+			assert.Contains(t, line, `"time":"`)
+		}
+	}
+	text := cmdtest.Run(t, "renrakud", "--config", wrong)
+	assert.Equal(t, 3, strings.Count(text.Stderr, "renrakud: "+wrong), "for people: %s", text.Stderr)
 }
