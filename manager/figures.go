@@ -15,6 +15,8 @@ type Figures struct {
 	Isolated   bool // it suspects itself
 	UDPBlocked int  // slaves that answer on TCP alone
 
+	UDPBlockedMaintained int // of them, those in maintenance
+
 	RoundTrips Histogram // of rounds that one inquiry was enough for, on UDP: from the making of the inquiry to the reading of the answer
 	Retried    uint64    // rounds that were answered on UDP after more than one inquiry
 	Judgements Judgements
@@ -69,8 +71,14 @@ func (s *StatusControl) figures() Figures {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	before, stopped := &s.fallback.before, &s.fallback.stopped
+	maintained := 0
+	for m := range s.fallback.blocked {
+		if m.maintained {
+			maintained++
+		}
+	}
 	return Figures{
-		Monitoring: s.monitoring, Isolated: s.isolation.isolated(), UDPBlocked: len(s.fallback.blocked),
+		Monitoring: s.monitoring, Isolated: s.isolation.isolated(), UDPBlocked: len(s.fallback.blocked), UDPBlockedMaintained: maintained,
 		RoundTrips: s.roundTrips.copy(), Retried: s.retried, Judgements: s.judgements,
 		Queues: []Queue{
 			{"inquiries on TCP before a judgement", before.taken, before.most},

@@ -165,6 +165,10 @@ func TestFiguresSayWhoseUDPIsBlockedAndThatTheManagerIsIsolated(t *testing.T) {
 		f.set(f.slaves[0], func(s *pretended) { s.silent = true })
 		f.at(25 * time.Second)
 		assert.Equal(t, Figures{Monitoring: true, UDPBlocked: 1}, onlyWords(f.status.figures()))
+		f.maintain(time.Hour, f.slaves[0])
+		assert.Equal(t, Figures{Monitoring: true, UDPBlocked: 1, UDPBlockedMaintained: 1}, onlyWords(f.status.figures()))
+		f.endMaintenance(f.slaves[0])
+		assert.Equal(t, Figures{Monitoring: true, UDPBlocked: 1}, onlyWords(f.status.figures()))
 		cut.Store(true)
 		for _, s := range f.slaves {
 			f.set(s, func(s *pretended) { s.silent = true })
@@ -179,7 +183,7 @@ func TestFiguresSayWhoseUDPIsBlockedAndThatTheManagerIsIsolated(t *testing.T) {
 
 // onlyWords leaves out what changes with every answer.
 func onlyWords(f Figures) Figures {
-	return Figures{Monitoring: f.Monitoring, Isolated: f.Isolated, UDPBlocked: f.UDPBlocked}
+	return Figures{Monitoring: f.Monitoring, Isolated: f.Isolated, UDPBlocked: f.UDPBlocked, UDPBlockedMaintained: f.UDPBlockedMaintained}
 }
 
 func TestServersAreThoseOfTheContactFile(t *testing.T) {

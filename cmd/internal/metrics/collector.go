@@ -28,8 +28,8 @@ func newCollector(s Source) *collector {
 
 // Describe is prometheus.Collector's.
 func (c *collector) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.build, c.monitoring, c.isolated, c.blocked, c.servers, c.maintained, c.running, c.roundTrips, c.retried,
-		c.judgements, c.applications, c.drops, c.triggerDrops, c.outcomes, c.runs, c.waiting, c.length, c.limit, c.history,
+	for _, d := range []*prometheus.Desc{c.build, c.monitoring, c.isolated, c.blocked, c.blockedMaintained, c.servers, c.maintained, c.serverRunning,
+		c.serverMaintained, c.roundTrips, c.retried, c.judgements, c.applications, c.drops, c.triggerDrops, c.outcomes, c.runs, c.waiting, c.length, c.limit, c.history,
 		c.certificates} {
 		to <- d
 	}
@@ -56,12 +56,12 @@ func (to telling) histogram(d *prometheus.Desc, h manager.Histogram, labels ...s
 	to <- prometheus.MustNewConstHistogram(d, n, h.Sum/float64(time.Second), buckets, labels...)
 }
 
-func (to telling) yes(d *prometheus.Desc, yes bool) {
+func (to telling) yes(d *prometheus.Desc, yes bool, labels ...string) {
 	value := 0.0
 	if yes {
 		value = 1
 	}
-	to.gauge(d, value)
+	to.gauge(d, value, labels...)
 }
 
 // Collect is prometheus.Collector's.
@@ -73,6 +73,7 @@ func (c *collector) Collect(metrics chan<- prometheus.Metric) {
 	to.yes(c.monitoring, f.Monitoring)
 	to.yes(c.isolated, f.Isolated)
 	to.gauge(c.blocked, float64(f.UDPBlocked))
+	to.gauge(c.blockedMaintained, float64(f.UDPBlockedMaintained))
 	c.tellServers(to, known)
 	c.tellPolls(to, &f)
 	c.tellOrders(to, &f, known)

@@ -134,7 +134,10 @@ func TestStateOfTheManager(t *testing.T) {
 	r := newRig(t, nil)
 	all := []string{"monitoring", "isolated", "udp_blocked_servers", "orders_waiting", "history_records"}
 	r.tells("history_records 1\nisolated 0\nmonitoring 0\norders_waiting 0\nudp_blocked_servers 0", all...)
+	r.tells("maintenance_udp_blocked_servers 0", "maintenance_udp")
 	r.figures.Monitoring, r.figures.UDPBlocked, r.figures.OrdersWaiting = true, 3, 70_000
+	r.figures.UDPBlockedMaintained = 2
+	r.tells("maintenance_udp_blocked_servers 2", "maintenance_udp")
 	r.tells("history_records 1\nisolated 0\nmonitoring 1\norders_waiting 70000\nudp_blocked_servers 3", all...)
 	r.figures.Monitoring, r.figures.Isolated = false, true
 	r.tells("isolated 1\nmonitoring 0", "isolated", "monitoring")
@@ -174,7 +177,10 @@ servers{application="not defined",operating="STOPPED"} 1`
 	r.define("[web]\nlisten = \"127.0.0.1\"\nhost_metrics = true\n" + processes)
 	r.tells(counted, "servers")
 	r.tells("server_running{host=\"app01\"} 1\nserver_running{host=\"app02\"} 0\nserver_running{host=\"app03\"} 1\n"+
-		"server_running{host=\"app04\"} 1\nserver_running{host=\"app05\"} 0\nserver_running{host=\"mgr01\"} 1", "server")
+		"server_running{host=\"app04\"} 1\nserver_running{host=\"app05\"} 0\nserver_running{host=\"mgr01\"} 1", "server_running")
+	r.maintained = map[string]time.Time{"app01": {}, "app05": {}, "gone": {}}
+	r.tells("server_maintenance{host=\"app01\"} 1\nserver_maintenance{host=\"app02\"} 0\nserver_maintenance{host=\"app03\"} 0\n"+
+		"server_maintenance{host=\"app04\"} 0\nserver_maintenance{host=\"app05\"} 1\nserver_maintenance{host=\"mgr01\"} 0", "server_maintenance")
 }
 
 func TestServersInMaintenanceAreCountedByTheirOperatingStatus(t *testing.T) {

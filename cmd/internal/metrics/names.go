@@ -13,14 +13,16 @@ const namespace = "renraku"
 
 // names are the metrics, as METRICS.md explains them.
 type names struct {
-	build, monitoring, isolated, blocked *prometheus.Desc
-	servers, maintained, running         *prometheus.Desc
-	roundTrips, retried                  *prometheus.Desc
-	judgements, applications             *prometheus.Desc
-	drops, triggerDrops                  *prometheus.Desc
-	outcomes, runs, waiting              *prometheus.Desc
-	length, limit                        *prometheus.Desc
-	history, certificates                *prometheus.Desc
+	build, monitoring, isolated     *prometheus.Desc
+	blocked, blockedMaintained      *prometheus.Desc
+	servers, maintained             *prometheus.Desc
+	serverRunning, serverMaintained *prometheus.Desc
+	roundTrips, retried             *prometheus.Desc
+	judgements, applications        *prometheus.Desc
+	drops, triggerDrops             *prometheus.Desc
+	outcomes, runs, waiting         *prometheus.Desc
+	length, limit                   *prometheus.Desc
+	history, certificates           *prometheus.Desc
 }
 
 func name(of, help string, labels ...string) *prometheus.Desc {
@@ -33,11 +35,14 @@ func newNames() names {
 		monitoring: name("monitoring", "1 while monitoring goes on."),
 		isolated:   name("isolated", "1 while the manager suspects itself of being cut off, and holds its judgement."),
 		blocked:    name("udp_blocked_servers", "Servers that answer on TCP alone."),
+		blockedMaintained: name("maintenance_udp_blocked_servers",
+			"Servers in maintenance that answer on TCP alone; renraku_udp_blocked_servers has them too."),
 
 		servers: name("servers", "Servers by their statuses, the manager's own too; none without monitoring.", "operating", "application"),
 		maintained: name("maintenance_servers",
 			"Servers in maintenance by their operating status; renraku_servers has them too. None without monitoring.", "operating"),
-		running: name("server_running", "1 where the server is RUNNING, 0 where it is STOPPED; only with host_metrics.", "host"),
+		serverRunning:    name("server_running", "1 where the server is RUNNING, 0 where it is STOPPED; only with host_metrics.", "host"),
+		serverMaintained: name("server_maintenance", "1 where the server is in maintenance, else 0; only with host_metrics.", "host"),
 
 		roundTrips: name("poll_round_trip_seconds",
 			"From the making of an inquiry to the reading of its answer on UDP, of rounds for which one inquiry was enough."),

@@ -56,23 +56,27 @@ func (k *known) numberOf(s telegram.Status) int {
 	return len(k.statuses) - 1
 }
 
-// tellServers counts servers by their statuses, and those in maintenance; those that there are none of have 0. Each server has a metric of
+// tellServers counts servers by their statuses, and those in maintenance; those that there are none of have 0. Each server has metrics of
 // its own only where the definition says so.
 func (c *collector) tellServers(to telling, k *known) {
 	running, stopped, found := make([]int, len(k.statuses)), make([]int, len(k.statuses)), false
 	maintained, runningMaintained, stoppedMaintained := c.source.Manager.Maintained(), 0, 0
 	for s := range c.source.Manager.Servers() {
 		found = true
-		counts, inMaintenance, value := stopped, &stoppedMaintained, 0.0
-		if s.Operating == contactfile.Running {
-			counts, inMaintenance, value = running, &runningMaintained, 1
+		isRunning := s.Operating == contactfile.Running
+		counts, inMaintenance := stopped, &stoppedMaintained
+		if isRunning {
+			counts, inMaintenance = running, &runningMaintained
 		}
 		counts[k.numberOf(s.Application)]++
-		if _, is := maintained[s.Host.String()]; is {
+		host := s.Host.String()
+		_, isMaintained := maintained[host]
+		if isMaintained {
 			*inMaintenance++
 		}
 		if k.eachServer {
-			to.gauge(c.running, value, s.Host.String())
+			to.yes(c.serverRunning, isRunning, host)
+			to.yes(c.serverMaintained, isMaintained, host)
 		}
 	}
 	if !found { // no monitoring: nothing is known of anybody
