@@ -9,10 +9,12 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"renraku/cmd/internal/control"
 	"renraku/cmd/internal/daemon"
 	"renraku/cmd/internal/definition"
+	"renraku/cmd/internal/words"
 	"renraku/contactfile"
 )
 
@@ -34,14 +36,16 @@ func complete(c *cobra.Command) {
 			return candidates(c, strings.TrimSuffix(operand, "…"), given, begun)
 		}
 	}
-	for flag, operand := range map[string]string{"host": "HOST", "process": "PROCESS", "dir": "DIR", "keys": "DIR", "config": "FILE"} {
-		if c.Flags().Lookup(flag) != nil {
-			c.RegisterFlagCompletionFunc(flag, func(c *cobra.Command, _ []string, begun string) ([]cobra.Completion, cobra.ShellCompDirective) {
-				return candidates(c, operand, nil, begun)
-			})
-		}
-	}
+	c.Flags().VisitAll(func(f *pflag.Flag) {
+		c.RegisterFlagCompletionFunc(f.Name, func(c *cobra.Command, _ []string, begun string) ([]cobra.Completion, cobra.ShellCompDirective) {
+			return candidates(c, flagOperands[f.Name], nil, begun)
+		})
+	})
 }
+
+// flagOperands are the operands that the values of flags are; of others, such as a time, there is nothing to complete.
+var flagOperands = map[string]string{"host": "HOST", "process": "PROCESS", "warn": "STATUS", "lang": "LANGUAGE", "dir": "DIR", "keys": "DIR",
+	"config": "FILE"}
 
 // flagInUse is a flag in a Use, with its value.
 var flagInUse = regexp.MustCompile(`\[-[^]]*\]…?|--?\S+ \S+`)
@@ -69,6 +73,8 @@ func candidates(c *cobra.Command, operand string, given []string, begun string) 
 		found = processIDs(c.Context(), dir)
 	case "STATUS":
 		found = statusNames(c.Context(), dir)
+	case "LANGUAGE":
+		found = words.Languages()
 	case "FILE":
 		return nil, cobra.ShellCompDirectiveDefault
 	case "DIR":
