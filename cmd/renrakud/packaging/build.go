@@ -113,8 +113,10 @@ func (b *builder) compile(ctx context.Context, arch string) error {
 	return nil
 }
 
-// documentFiles are what /usr/share/doc has: the guide, and what it sends its reader to.
-var documentFiles = []string{"README.md", "cmd/renrakud/GUIDE.md", "cmd/renrakud/FAULTS.md", "cmd/renrakud/packaging/PACKAGING.md",
+// documentFiles are what /usr/share/doc has: the guide, and what it and the others send their readers to.
+var documentFiles = []string{"README.md", "cmd/renrakud/GUIDE.md", "cmd/renrakud/MESSAGES.md", "cmd/renrakud/FAULTS.md",
+	"cmd/renrakud/packaging/PACKAGING.md", "cmd/internal/definition/DEFINITION.md", "contactfile/CONTACTFILE.md", "contactfile/HISTORY.md",
+	"contactfile/MAINTENANCE.md", "slave/runs/FORMAT.md", "telegram/SPEC.md",
 	"cmd/internal/metrics/METRICS.md", "cmd/internal/metrics/alerts.yml", "cmd/internal/metrics/dashboard.json"}
 
 // guides copies the documents, each under its own name.

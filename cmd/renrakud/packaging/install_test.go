@@ -51,6 +51,8 @@ func TestTheDebInstallsRunsUpgradesAndLeavesNothing(t *testing.T) {
 	m.does("start")
 	assert.Equal(t, first, m.daemon(), "it runs already")
 	assertModes(t)
+	m.assertPage()
+	m.assertVersion()
 
 	assertCompletion(t)
 
@@ -76,6 +78,7 @@ func TestTheDebInstallsRunsUpgradesAndLeavesNothing(t *testing.T) {
 		assert.Equal(t, "renraku", ownerOf(t, fmt.Sprintf("/proc/%d", m.daemon())))
 		m.awaitStatus("mgr01", "RUNNING", "NOT-STARTED")
 		assert.Contains(t, tool(t, "grep", "-c", "ready", logFile), "3")
+		m.assertPage()
 	})
 
 	require.NoError(t, os.WriteFile(definitionFile, []byte("[manager]\nhost = 3\n"), 0o644))
@@ -122,6 +125,7 @@ func assertModes(t *testing.T) {
 		"/etc/renraku":              "drwxr-xr-x root root",
 		"/etc/renraku/keys":         "drwxr-x--- root renraku",
 		"/etc/renraku/renraku.toml": "-rw-r--r-- root root",
+		tokenFile:                   "-rw-r----- root renraku",
 	} {
 		have := strings.TrimSpace(tool(t, "stat", "--format", "%A %U %G", path))
 		assert.Equal(t, mode, have, path)

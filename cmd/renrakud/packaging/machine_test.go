@@ -28,6 +28,8 @@ const (
 	logFile        = "/var/log/renraku/renrakud.log"
 	initScript     = "/etc/init.d/renrakud"
 	pidFile        = "/run/renrakud.pid"
+	tokenFile      = "/etc/renraku/web-token"
+	pageToken      = "0123456789abcdef"
 
 	patience        = 30 * time.Second
 	patienceSeconds = "30"
@@ -36,8 +38,9 @@ const (
 
 // machine is this machine with the package on it, as long as the test runs.
 type machine struct {
-	t   *testing.T
-	deb string
+	t    *testing.T
+	deb  string
+	page string // the address of the page in the definition
 }
 
 // installed installs the deb, and purges it at the end of the test.
@@ -53,7 +56,7 @@ func prepared(t *testing.T) *machine {
 	t.Helper()
 	require.Empty(t, leftovers(t), "renraku is on this machine already: the test would take it away")
 	require.NoDirExists(t, "/run/systemd/system", "the test starts the init script, which systemd would take over")
-	m := &machine{t, ownDeb(t)}
+	m := &machine{t: t, deb: ownDeb(t)}
 	t.Cleanup(func() {
 		if t.Failed() {
 			log, _ := os.ReadFile(logFile)
@@ -114,10 +117,14 @@ func (m *machine) daemon() int {
 	return pid
 }
 
-// define writes the definition: this machine is the manager, and one slave is never there. HOLD goes on as long as the file held is there.
+// define writes the definition, and the token of its page, as for the manager's user: this machine is the manager, and one slave is never
+// there. HOLD goes on as long as the file held is there.
 func (m *machine) define(held string) {
 	m.t.Helper()
-	ports := cmdtest.Ports(m.t, 2)
+	require.NoError(m.t, os.WriteFile(tokenFile, []byte(pageToken+"\n"), 0o640))
+	tool(m.t, "chgrp", "renraku", tokenFile)
+	ports := cmdtest.Ports(m.t, 3)
+	m.page = fmt.Sprintf("127.0.0.1:%d", ports[2])
 	text := fmt.Sprintf(`[manager]
 host = "mgr01"
 address = "127.0.0.1:%d"
@@ -125,6 +132,9 @@ address = "127.0.0.1:%d"
 interval = "1s"
 timeout = "100ms"
 retries = 1
+[web]
+listen = %q
+token_file = %q
 [[slave]]
 host = "app01"
 address = "127.0.0.1:%d"
@@ -136,7 +146,7 @@ settle = "100ms"
 status = "BATCH"
 after = "NOT-STARTED"
 user = "daemon"
-`, ports[0], ports[1], held)
+`, ports[0], m.page, tokenFile, ports[1], held)
 	require.NoError(m.t, os.WriteFile(definitionFile, []byte(text), 0o644))
 	m.replace(defaultFile, `RENRAKUD_OPTIONS=""`, `RENRAKUD_OPTIONS="--host mgr01"`)
 }

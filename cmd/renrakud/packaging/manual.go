@@ -24,6 +24,7 @@ var documents = []document{
 	{manual.Name{Name: "renraku.toml", Section: 5}, "cmd/internal/definition/DEFINITION.md", nil},
 	{manual.Name{Name: "renraku-contactfile", Section: 5}, "contactfile/CONTACTFILE.md", nil},
 	{manual.Name{Name: "renraku-history", Section: 5}, "contactfile/HISTORY.md", nil},
+	{manual.Name{Name: "renraku-maintenance", Section: 5}, "contactfile/MAINTENANCE.md", nil},
 	{manual.Name{Name: "renraku-runs", Section: 5}, "slave/runs/FORMAT.md", []string{"What it withstands"}},
 }
 
@@ -67,7 +68,7 @@ func (b *builder) manual(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		page, err := manual.Document(d.name, edition, string(text), d.without, all)
+		page, err := manual.Document(d.name, edition, asPages(string(text)), d.without, all)
 		if err != nil {
 			return err
 		}
@@ -76,6 +77,14 @@ func (b *builder) manual(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// asPages has a document name the page of another where it names the document itself.
+func asPages(text string) string {
+	for _, d := range documents {
+		text = strings.ReplaceAll(text, "`"+filepath.Base(d.path)+"`", d.name.String())
+	}
+	return text
 }
 
 // ownStatuses are the commands whose exit statuses are their own, and stand in their help.

@@ -1,13 +1,10 @@
 package main
 
 import (
-	"os"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
-	"renraku/cmd/internal/definition"
 )
 
 func TestTheVersionIsThatOfTheTagAndWhatCameAfterIt(t *testing.T) {
@@ -42,14 +39,4 @@ func TestTheDateIsThatOfTheEnvironment(t *testing.T) {
 	t.Setenv(epochVariable, "yesterday")
 	_, err = dateOf(t.Context(), ".")
 	assert.EqualError(t, err, `find the date: SOURCE_DATE_EPOCH "yesterday": seconds since 1970 are right`)
-}
-
-func TestTheExampleIsACorrectDefinition(t *testing.T) {
-	text, err := os.ReadFile("files/renraku.toml.example")
-	require.NoError(t, err)
-	d, err := definition.Parse("renraku.toml.example", text)
-	require.NoError(t, err)
-	assert.Len(t, d.Slaves, 21)
-	assert.Len(t, d.Processes, 2)
-	assert.Len(t, d.Triggers, 2)
 }
