@@ -7,6 +7,14 @@ import (
 	"renraku/manager"
 )
 
+// pageDrops is how often the page refused something, by reason; nil where there is no page.
+func (d *Daemon) pageDrops() map[string]uint64 {
+	if d.page == nil {
+		return nil
+	}
+	return d.page.server.Drops()
+}
+
 // Metrics takes GET /metrics at a manager; nil at a slave. Outcomes are counted from now on.
 func (d *Daemon) Metrics() http.Handler {
 	m, ok := d.server.(*manager.Server)
@@ -14,5 +22,5 @@ func (d *Daemon) Metrics() http.Handler {
 		return nil
 	}
 	return metrics.New(metrics.Source{Manager: m, Triggers: d.engine, History: d.records.History, Definition: d.current.Load,
-		Security: d.security, Log: d.log})
+		PageDrops: d.pageDrops, Security: d.security, Log: d.log})
 }

@@ -217,6 +217,7 @@ func TestTheTokenIsReadAgainWithTheDefinition(t *testing.T) {
 	status, _ = orderFromPage(t, address, "0123456789abcdef", order)
 	assert.Equal(t, http.StatusUnauthorized, status)
 	assert.Equal(t, uint64(1), d.station.State().Dropped["page: wrong token"])
+	assert.Contains(t, scrape(t, address), `renraku_page_drops_total{reason="wrong token"} 1`)
 	status, _ = orderFromPage(t, address, "fedcba9876543210", order)
 	assert.Equal(t, http.StatusOK, status)
 }

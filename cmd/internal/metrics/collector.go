@@ -29,7 +29,7 @@ func newCollector(s Source) *collector {
 // Describe is prometheus.Collector's.
 func (c *collector) Describe(to chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{c.build, c.monitoring, c.isolated, c.blocked, c.blockedMaintained, c.servers, c.maintained, c.serverRunning,
-		c.serverMaintained, c.roundTrips, c.retried, c.judgements, c.applications, c.drops, c.triggerDrops, c.outcomes, c.runs, c.waiting, c.length, c.limit, c.history,
+		c.serverMaintained, c.roundTrips, c.retried, c.judgements, c.applications, c.drops, c.pageDrops, c.triggerDrops, c.outcomes, c.runs, c.waiting, c.length, c.limit, c.history,
 		c.certificates} {
 		to <- d
 	}
@@ -118,6 +118,9 @@ func (c *collector) tellRuns(to telling, runs map[telegram.ProcessID]manager.His
 func (c *collector) tellDrops(to telling) {
 	for reason, n := range c.source.Manager.Drops().Each() {
 		to.counter(c.drops, n, reason.String())
+	}
+	for reason, n := range c.source.PageDrops() {
+		to.counter(c.pageDrops, n, reason)
 	}
 	d := c.source.Triggers.Dropped()
 	to.counter(c.triggerDrops, d.Messages, "messages")

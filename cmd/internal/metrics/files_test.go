@@ -3,6 +3,7 @@ package metrics
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"regexp"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"renraku/cmd/internal/web"
 	"renraku/slave"
 )
 
@@ -70,6 +72,9 @@ func TestEveryReasonAndOutcomeIsDocumented(t *testing.T) {
 	var drops slave.Drops
 	for reason := range drops.Each() {
 		assert.Contains(t, document, "`"+reason.String()+"`")
+	}
+	for reason := range web.New(web.Config{}).Drops() {
+		assert.Contains(t, document, "`"+reason+"`")
 	}
 	for _, outcome := range counted {
 		assert.Regexp(t, `\b`+string(outcome)+`\b`, document)
@@ -138,6 +143,7 @@ func unknownValues(label, values string) (wrong []string) {
 		for reason := range drops.Each() {
 			known = append(known, reason.String())
 		}
+		known = slices.AppendSeq(known, maps.Keys(web.New(web.Config{}).Drops()))
 	case "outcome":
 		for _, outcome := range counted {
 			known = append(known, string(outcome))

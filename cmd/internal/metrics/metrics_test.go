@@ -21,6 +21,7 @@ import (
 
 	"renraku/cmd/internal/definition"
 	"renraku/cmd/internal/version"
+	"renraku/cmd/internal/web"
 	"renraku/contactfile"
 	"renraku/manager"
 	"renraku/slave"
@@ -35,6 +36,7 @@ type station struct {
 	servers  []manager.ServerStatus
 	drops    slave.Drops
 	dropped  trigger.Drops
+	page     map[string]uint64 // what the page dropped
 	progress trigger.Progress
 
 	maintained map[string]time.Time
@@ -75,12 +77,12 @@ func newRig(t *testing.T, security *credentials.Security) *rig {
 	history, _, err := contactfile.OpenHistory(filepath.Join(t.TempDir(), slave.HistoryFile))
 	require.NoError(t, err)
 	t.Cleanup(func() { history.Close() })
-	r := &rig{station: &station{}, t: t, history: history}
+	r := &rig{station: &station{page: web.New(web.Config{}).Drops()}, t: t, history: history}
 	r.figures.RoundTrips = manager.Histogram{Bounds: []time.Duration{time.Millisecond, time.Second}, Counts: make([]uint64, 3)}
 	r.define(processes)
 	r.record("ONLINE", slave.Launched) // before the start
 	r.Registry = New(Source{Manager: r, Triggers: r, History: history, Definition: func() *definition.Definition { return r.def },
-		Security: security, Log: slog.New(slog.DiscardHandler)})
+		PageDrops: func() map[string]uint64 { return r.page }, Security: security, Log: slog.New(slog.DiscardHandler)})
 	return r
 }
 
@@ -235,6 +237,20 @@ func TestEveryReasonIsToldAlsoWhereNothingWasDropped(t *testing.T) {
 	}
 	r.tells("trigger_drops_total{kind=\"ends of messages\"} 3\ntrigger_drops_total{kind=\"firings\"} 2\ntrigger_drops_total{kind=\"messages\"} 1",
 		"trigger_drops_total")
+}
+
+func TestWhatThePageRefusedIsToldByReason(t *testing.T) {
+	r := newRig(t, nil)
+	r.page["wrong token"], r.page["another site"] = 3, 1
+	r.tells(`page_drops_total{reason="another host name"} 0
+page_drops_total{reason="another site"} 1
+page_drops_total{reason="too many orders at once"} 0
+page_drops_total{reason="too many pages"} 0
+page_drops_total{reason="too many wrong tokens"} 0
+page_drops_total{reason="too slow for changes"} 0
+page_drops_total{reason="wrong token"} 3`, "page_drops_total")
+	r.page = nil
+	assert.Empty(t, r.lines("page_drops_total"), "there is no page")
 }
 
 func TestOutcomesAreThoseOfTheHistorySinceTheStart(t *testing.T) {

@@ -19,7 +19,7 @@ type names struct {
 	serverRunning, serverMaintained *prometheus.Desc
 	roundTrips, retried             *prometheus.Desc
 	judgements, applications        *prometheus.Desc
-	drops, triggerDrops             *prometheus.Desc
+	drops, pageDrops, triggerDrops  *prometheus.Desc
 	outcomes, runs, waiting         *prometheus.Desc
 	length, limit                   *prometheus.Desc
 	history, certificates           *prometheus.Desc
@@ -52,6 +52,7 @@ func newNames() names {
 		applications: name("application_changes_total", "Changes of a slave's application execution status."),
 
 		drops:        name("drops_total", "Telegrams and connections that were dropped, and limits that were met, by reason.", "reason"),
+		pageDrops:    name("page_drops_total", "What the page refused, or did not tell one by one, by reason.", "reason"),
 		triggerDrops: name("trigger_drops_total", "What the triggers lost for want of room, by kind.", "kind"),
 
 		outcomes: name("outcomes_total", "Records of the history since the start of the daemon, by process and outcome.", "process", "outcome"),

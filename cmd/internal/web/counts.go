@@ -9,24 +9,30 @@ type counts struct {
 	clients atomic.Uint64 // a page too many
 	resyncs atomic.Uint64 // deltas that a slow page did not get one by one
 	tokens  atomic.Uint64 // a wrong token
-	limited atomic.Uint64 // an order after too many wrong tokens
+	limited atomic.Uint64 // a wrong token after too many others
 	orders  atomic.Uint64 // an order too many
 }
 
-// Dropped is the number for each reason that occurred.
+// Drops is the number for each reason that there is, as GET /metrics has it.
+func (s *Server) Drops() map[string]uint64 {
+	c := &s.counts
+	return map[string]uint64{
+		"another host name":       c.host.Load(),
+		"another site":            c.foreign.Load(),
+		"too many pages":          c.clients.Load(),
+		"too slow for changes":    c.resyncs.Load(),
+		"wrong token":             c.tokens.Load(),
+		"too many wrong tokens":   c.limited.Load(),
+		"too many orders at once": c.orders.Load(),
+	}
+}
+
+// Dropped is the number for each reason that occurred, as GET /state has it.
 func (s *Server) Dropped() map[string]uint64 {
 	all := map[string]uint64{}
-	for reason, n := range map[string]*atomic.Uint64{
-		"page: another host name":       &s.counts.host,
-		"page: another site":            &s.counts.foreign,
-		"page: too many pages":          &s.counts.clients,
-		"page: too slow for changes":    &s.counts.resyncs,
-		"page: wrong token":             &s.counts.tokens,
-		"page: too many wrong tokens":   &s.counts.limited,
-		"page: too many orders at once": &s.counts.orders,
-	} {
-		if n := n.Load(); n > 0 {
-			all[reason] = n
+	for reason, n := range s.Drops() {
+		if n > 0 {
+			all["page: "+reason] = n
 		}
 	}
 	return all
