@@ -30,7 +30,7 @@ const (
 
 	minToken          = 16 // bytes, and
 	maxToken          = 256
-	maxWrong          = 5                // wrong tokens of one address at once
+	maxWrong          = 5                // wrong tokens of one address that are logged at once
 	wrongEvery        = 10 * time.Second // for each further one
 	maxWrongAddresses = 256              // that are told apart
 	maxOrder          = 8 << 20          // bytes of an order
@@ -49,7 +49,7 @@ func Limits() []slave.Limit {
 		{At: "manager", What: "an order of the page", Value: slave.LimitBytes(maxOrder), More: "an error"},
 		{At: "manager", What: "orders of the page at once", Value: fmt.Sprint(maxOrdering), More: "refused, counted"},
 		{At: "manager", What: "wrong tokens of one address", Value: fmt.Sprintf("%d, then 1 each %s", maxWrong, slave.AsWritten(wrongEvery)),
-			More: "refused, counted"},
+			More: "counted, not logged"},
 		{At: "manager", What: "records of the history for one question", Value: fmt.Sprint(maxLookBack), More: "asked for"},
 	}
 }

@@ -1,9 +1,11 @@
 package web
 
 import (
+	"log/slog"
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -40,14 +42,46 @@ func TestWithoutTheTokenNothingIsOrdered(t *testing.T) {
 	assert.Equal(t, http.StatusUnauthorized, answer.StatusCode, "not in the address")
 	assert.Empty(t, s.daemon.ordered())
 
-	answer, body = s.do(t, "POST", "/api/order", oneOrder, withToken(rightToken)...)
-	assert.Equal(t, http.StatusTooManyRequests, answer.StatusCode, "five wrong ones came before")
-	assert.Contains(t, body, "too many wrong tokens")
-	wait, err := strconv.Atoi(answer.Header.Get("Retry-After"))
-	require.NoError(t, err)
-	assert.InDelta(t, wrongEvery.Seconds(), wait, 1)
-	assert.Equal(t, map[string]uint64{"page: wrong token": 5, "page: too many wrong tokens": 1}, s.server.Dropped())
+	for _, token := range []string{"", "wrong", rightToken[1:], rightToken + "x", strings.Repeat("x", maxToken+1)} {
+		answer, body = s.do(t, "POST", "/api/order", oneOrder, withToken(token)...)
+		assert.Equal(t, http.StatusTooManyRequests, answer.StatusCode, "five wrong ones came before")
+		assert.JSONEq(t, `{"error":"the token is wrong, and too many from this address were before it"}`, body)
+		wait, err := strconv.Atoi(answer.Header.Get("Retry-After"))
+		require.NoError(t, err)
+		assert.InDelta(t, wrongEvery.Seconds(), wait, 1)
+	}
+	assert.Equal(t, map[string]uint64{"page: wrong token": 5, "page: too many wrong tokens": 5}, s.server.Dropped())
 	assert.Empty(t, s.daemon.ordered())
+}
+
+func TestTheRightTokenNeverWaitsForWrongOnesOfItsAddress(t *testing.T) {
+	s := newSite(t, "mgr01", "app01")
+	s.server.SetToken(newToken(rightToken))
+	var log strings.Builder // a handler writes a line at a time, and they are read when all is done
+	s.server.cfg.Log = slog.New(slog.NewTextHandler(&log, nil))
+	s.serve(t)
+	const guesses = 8 * maxWrong
+	var guessing sync.WaitGroup
+	for range 4 {
+		guessing.Go(func() {
+			for range guesses / 4 {
+				answer, _ := s.do(t, "POST", "/api/order", oneOrder, withToken("a wrong token")...)
+				assert.Contains(t, []int{http.StatusUnauthorized, http.StatusTooManyRequests}, answer.StatusCode)
+			}
+		})
+	}
+	for range maxWrong {
+		answer, body := s.do(t, "POST", "/api/order", oneOrder, withToken(rightToken)...)
+		assert.Equal(t, http.StatusOK, answer.StatusCode, body)
+	}
+	guessing.Wait()
+	answer, body := s.do(t, "POST", "/api/order", oneOrder, withToken(rightToken)...)
+	assert.Equal(t, http.StatusOK, answer.StatusCode, body)
+	assert.Len(t, s.daemon.ordered(), maxWrong+1)
+	dropped := s.server.Dropped()
+	assert.Equal(t, uint64(guesses), dropped["page: wrong token"]+dropped["page: too many wrong tokens"], "each is counted")
+	assert.Equal(t, int(dropped["page: wrong token"]), strings.Count(log.String(), "wrong token"), "and those within the limit are logged")
+	assert.InDelta(t, maxWrong, dropped["page: wrong token"], 2, "one more each %v, where the machine is slow", wrongEvery)
 }
 
 func TestAnotherTokenStandsFromThenOn(t *testing.T) {

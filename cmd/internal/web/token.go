@@ -46,8 +46,11 @@ func ReadToken(path string) (*Token, error) {
 
 func newToken(text string) *Token { return &Token{sha256.Sum256([]byte(text))} }
 
-// is says whether the text is the token, in a time that tells nothing of it.
+// is says whether the text is the token, in a time that tells nothing of it. One that is longer than a token may be costs nothing.
 func (t *Token) is(text string) bool {
+	if len(text) > maxToken {
+		return false
+	}
 	sum := sha256.Sum256([]byte(text))
 	return subtle.ConstantTimeCompare(t.sum[:], sum[:]) == 1
 }
@@ -55,7 +58,10 @@ func (t *Token) is(text string) bool {
 // SetToken has another token stand from now on; nil: nothing can be ordered from the page.
 func (s *Server) SetToken(t *Token) { s.token.Store(t) }
 
-// authorize says whether the request has the token, and answers where it has not.
+// authorize says whether the request has the token, and answers where it has not. The right token never waits, however many wrong ones
+// come from the same address, which may be a proxy's or a tunnel's for everybody: else whoever guesses could keep all others out. So it is
+// not the limit that makes guessing hopeless but the token, which is made by chance; the limit keeps the log short, and each try costs one
+// hash of maxToken bytes at most. A wrong token is answered alike however near it comes.
 func (s *Server) authorize(w http.ResponseWriter, r *http.Request) bool {
 	token := s.token.Load()
 	if token == nil {
@@ -66,23 +72,26 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request) bool {
 		fault(w, http.StatusForbidden, "nothing can be ordered from the page: "+why)
 		return false
 	}
-	from := addressOf(r)
-	if wait := s.wrong.wait(from, time.Now()); wait > 0 {
-		s.counts.limited.Add(1)
-		w.Header().Set("Retry-After", fmt.Sprint(int(wait/time.Second)+1))
-		fault(w, http.StatusTooManyRequests, "too many wrong tokens from this address: wait a little")
-		return false
-	}
 	given, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	if ok && token.is(given) {
 		return true
 	}
-	s.wrong.count(from, time.Now())
+	s.refuse(w, addressOf(r))
+	return false
+}
+
+// refuse answers a request with a wrong token.
+func (s *Server) refuse(w http.ResponseWriter, from netip.Addr) {
+	if wait := s.wrong.count(from, time.Now()); wait > 0 {
+		s.counts.limited.Add(1)
+		w.Header().Set("Retry-After", fmt.Sprint(int(wait/time.Second)+1))
+		fault(w, http.StatusTooManyRequests, "the token is wrong, and too many from this address were before it")
+		return
+	}
 	s.counts.tokens.Add(1)
 	s.cfg.Log.Warn("order from the page refused: wrong token", "peer", from.String())
 	w.Header().Set("WWW-Authenticate", `Bearer realm="renraku"`)
 	fault(w, http.StatusUnauthorized, "the token is wrong")
-	return false
 }
 
 // addressOf is where a request comes from, a whole network of IPv6.
@@ -100,23 +109,15 @@ func addressOf(r *http.Request) netip.Addr {
 	return ip
 }
 
-// wrongTokens bounds the tries of each address: maxWrong at once, and then one each wrongEvery. Of more than maxWrongAddresses, the
-// others share one account.
+// wrongTokens has an account of the wrong tokens of each address: maxWrong at once, and then one each wrongEvery. Of more than
+// maxWrongAddresses, the others share one account.
 type wrongTokens struct {
 	mu sync.Mutex
 	of map[netip.Addr]time.Time // when the account of the address is empty again: the later, the fuller it is
 }
 
-// wait is how long the address has to wait for its next try; 0: not at all.
-func (w *wrongTokens) wait(from netip.Addr, now time.Time) time.Duration {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	empty := w.of[w.account(from, now)]
-	return max(0, max(0, empty.Sub(now))-(maxWrong-1)*wrongEvery) // of no account, Sub is the least duration that there is
-}
-
-// count counts a wrong token.
-func (w *wrongTokens) count(from netip.Addr, now time.Time) {
+// count counts a wrong token, unless the account is full: then it gives how long that lasts. 0: it was not.
+func (w *wrongTokens) count(from netip.Addr, now time.Time) (full time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	a := w.account(from, now)
@@ -124,10 +125,14 @@ func (w *wrongTokens) count(from netip.Addr, now time.Time) {
 	if empty.Before(now) {
 		empty = now
 	}
+	if full := empty.Sub(now) - (maxWrong-1)*wrongEvery; full > 0 {
+		return full
+	}
 	if w.of == nil {
 		w.of = map[netip.Addr]time.Time{}
 	}
 	w.of[a] = empty.Add(wrongEvery)
+	return 0
 }
 
 // account is the address, or the zero one where it has no account and there is no room for more.

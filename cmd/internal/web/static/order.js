@@ -110,7 +110,7 @@ export class OrderDialog {
     try {
       await this.send({ process: this.process, ...this.meant(), dry_run: true }, () => {}, (r) => rows.push(...r));
     } catch (e) {
-      if (e.status === 401) {
+      if (e.status === 401 || e.status === 429) {
         token.forget();
         this.ask(words.notDone(e.message));
         return;
