@@ -33,7 +33,7 @@ const (
 	maxWrong          = 5                // wrong tokens of one address that are logged at once
 	wrongEvery        = 10 * time.Second // for each further one
 	maxWrongAddresses = 256              // that are told apart
-	maxOrder          = 8 << 20          // bytes of an order
+	maxOrder          = 16 << 20         // bytes of an order, which names each server
 	maxOrdering       = 16               // orders and dry runs at once
 )
 

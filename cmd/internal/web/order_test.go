@@ -1,6 +1,7 @@
 package web
 
 import (
+	"encoding/json"
 	"log/slog"
 	"net/http"
 	"strconv"
@@ -13,6 +14,8 @@ import (
 
 	"renraku/cmd/internal/cmdtest"
 	"renraku/cmd/internal/control"
+	"renraku/cmd/internal/definition"
+	"renraku/telegram"
 )
 
 const oneOrder = `{"process":"ONLINE","hosts":["mgr01","app01"]}`
@@ -142,6 +145,17 @@ func TestAnOrderThatIsNotAsItShouldBeIsRefused(t *testing.T) {
 		})
 	}
 	assert.Empty(t, s.daemon.ordered())
+}
+
+// The page orders by name, though it be on all servers.
+func TestAnOrderOnTheLargestFleetByNameIsNotTooLarge(t *testing.T) {
+	o := control.Order{Process: strings.Repeat("P", telegram.ProcessLength), Hosts: make([]string, definition.MaxSlaves+1)}
+	for i := range o.Hosts {
+		o.Hosts[i] = strings.Repeat("h", telegram.HostLength)
+	}
+	b, err := json.Marshal(o)
+	require.NoError(t, err)
+	assert.LessOrEqual(t, len(b), maxOrder)
 }
 
 func TestAnOrderGoesOnWhenNobodyReadsItsRows(t *testing.T) {

@@ -3,9 +3,13 @@
 package browser
 
 import (
+	"os"
+	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"renraku/cmd/internal/cmdtest"
 )
@@ -65,6 +69,62 @@ func sortedByHost(lines []string) []string {
 		return lines
 	}
 	return []string{lines[1], lines[0]}
+}
+
+// askAll opens the dialog and has ONLINE be checked for all servers.
+func (p *page) askAll() {
+	p.t.Helper()
+	p.click("#order")
+	p.await("the dialog", `document.getElementById("dialog").open`)
+	p.click("input[value=ONLINE]")
+	p.click("input[value=all]")
+	p.write("input[type=password]", token)
+	p.click("dialog button[type=submit]")
+}
+
+// replace has the manager take another definition over, in which a text stands for another.
+func (f *fleet) replace(t *testing.T, old, text string) {
+	t.Helper()
+	before, err := os.ReadFile(f.Config)
+	require.NoError(t, err)
+	require.Contains(t, string(before), old)
+	require.NoError(t, os.WriteFile(f.Config, []byte(strings.Replace(string(before), old, text, 1)), 0o640))
+	f.all[cmdtest.Manager].Signal(t, syscall.SIGHUP)
+}
+
+func TestWhatIsOrderedIsWhatWasConfirmedThoughTheFleetIsAnother(t *testing.T) {
+	f := newFleet(t, true)
+	p := browse(t, desk)
+	p.open(f.url, 3)
+	p.awaitRows(patience, "mgr01 RUNNING NOT-STARTED", "app01 RUNNING NOT-STARTED", "app02 RUNNING NOT-STARTED")
+	p.askAll()
+	p.await("the verdict", `document.querySelector("dialog .totals")?.innerText === "3 READY"`)
+	assert.Equal(t, "Order ONLINE on 3 servers", p.text("#confirm"))
+
+	f.replace(t, `host = "app02"`, `host = "app03"`)
+	p.await("as many servers, and another", `document.querySelector("#table .body").innerText.includes("app03")`)
+	p.click("#confirm")
+	p.await("the refusal", `document.querySelector("dialog p[role=status]")?.innerText === 'Not done: no host matches "app02"'`)
+	p.shot("another-fleet")
+	assert.Empty(t, f.history(t), "nothing was confirmed for app03, and not for two of three")
+}
+
+func TestAVerdictIsOfTheProcessThatWasChecked(t *testing.T) {
+	f := newFleet(t, true)
+	p := browse(t, desk)
+	p.open(f.url, 3)
+	p.awaitRows(patience, "mgr01 RUNNING NOT-STARTED", "app01 RUNNING NOT-STARTED", "app02 RUNNING NOT-STARTED")
+	eval[bool](p, `(() => { const real = window.fetch, gate = new Promise((open) => { window.letGo = open; });
+		window.fetch = async (...all) => { await gate; return real(...all); }; return true; })()`)
+	p.askAll()
+	p.click("input[value=FAIL]") // while the check goes on
+	eval[bool](p, `(() => { window.letGo(); return true; })()`)
+	p.await("the verdict", `document.querySelector("dialog h2").innerText === "ONLINE: verdict for 3 servers"`)
+	assert.Equal(t, "Order ONLINE on 3 servers", p.text("#confirm"))
+	p.click("#confirm")
+	p.await("the rows", `document.querySelector("dialog p[role=status]")?.innerText === "All results are here."`)
+	assert.Equal(t, 3, strings.Count(f.history(t), " ONLINE OPERATOR LAUNCHED"))
+	assert.NotContains(t, f.history(t), "FAIL")
 }
 
 func TestWhereThereIsNoTokenThereIsNoWayToOrder(t *testing.T) {

@@ -99,8 +99,9 @@ export class OrderDialog {
     return { hosts: this.pattern.split(/[\s,、]+/).filter(Boolean) };
   }
 
-  // check has the dry run give its verdict.
+  // check has the dry run give its verdict. What may be chosen while it comes is of another one.
   async check(button, error) {
+    const process = this.process;
     const given = this.given.trim();
     if (given) token.set(given);
     this.given = "";
@@ -108,7 +109,7 @@ export class OrderDialog {
     setText(button, words.checking);
     const rows = [];
     try {
-      await this.send({ process: this.process, ...this.meant(), dry_run: true }, () => {}, (r) => rows.push(...r));
+      await this.send({ process, ...this.meant(), dry_run: true }, () => {}, (r) => rows.push(...r));
     } catch (e) {
       if (e.status === 401 || e.status === 429) {
         token.forget();
@@ -121,39 +122,39 @@ export class OrderDialog {
       setText(error, words.notDone(e.message));
       return;
     }
-    this.confirm(rows);
+    this.confirm(process, rows);
   }
 
-  // confirm is the second step.
-  confirm(rows) {
+  // confirm is the second step. What is ordered is what stands here, by name, whatever the fleet is by then: "all" would be others.
+  confirm(process, rows) {
     const ready = rows.filter((r) => r.outcome === "READY").map((r) => r.host);
     const list = el("div", { className: "verdicts" });
-    this.frame(words.verdict(this.process, rows.length), list,
+    this.frame(words.verdict(process, rows.length), list,
       el("p", { className: ready.length ? "quiet" : "banner warn" }, ready.length ? words.verdictHint : words.nothingReady),
       el("div", { className: "actions" }, el("button", { type: "button", onclick: () => this.ask() }, words.back),
         ready.length ? el("button", { type: "button", className: "danger", id: "confirm",
-          onclick: () => this.carryOut(ready.length === this.fleet.size ? { all: true } : { hosts: ready }, ready.length) },
-          words.confirm(this.process, ready.length)) : null));
+          onclick: () => this.carryOut(process, ready) }, words.confirm(process, ready.length)) : null));
     this.verdicts = new Verdicts(list);
     this.verdicts.add(rows);
     this.heading.focus();
   }
 
   // carryOut is the third step: the order, which goes on when the dialog is closed.
-  async carryOut(meant, expected) {
-    const bar = el("progress", { max: expected, value: 0, "aria-label": this.process });
+  async carryOut(process, hosts) {
+    let expected = hosts.length;
+    const bar = el("progress", { max: expected, value: 0, "aria-label": process });
     const list = el("div", { className: "verdicts" });
     const said = el("p", { className: "quiet", role: "status" }, words.goesOn);
     const close = el("button", { type: "button", className: "primary", onclick: () => this.box.close() }, words.close);
-    this.frame(words.ordering(this.process, 0, expected), bar, list, said, el("div", { className: "actions" }, close));
+    this.frame(words.ordering(process, 0, expected), bar, list, said, el("div", { className: "actions" }, close));
     const verdicts = (this.verdicts = new Verdicts(list));
     this.heading.focus();
     let done = 0;
     try {
-      await this.send({ process: this.process, ...meant }, (head) => { bar.max = expected = head.hosts.length; }, (rows) => {
+      await this.send({ process, hosts }, (head) => { bar.max = expected = head.hosts.length; }, (rows) => {
         done += rows.length;
         bar.value = done;
-        setText(this.heading, words.ordering(this.process, done, expected));
+        setText(this.heading, words.ordering(process, done, expected));
         verdicts.add(rows);
       });
       setText(said, done === expected ? words.done : words.broken(expected - done));
