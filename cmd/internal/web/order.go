@@ -15,7 +15,8 @@ import (
 const jsonType = "application/json"
 
 // order takes an order, or asks for the verdicts of a dry run: a control.Order in JSON, answered by a control.Head and one control.Row
-// for each server as it comes, one JSON value a line.
+// for each server as it comes, one JSON value a line. A line without anything, each beatEvery while none comes, keeps the connection
+// open at proxies.
 func (s *Server) order(w http.ResponseWriter, r *http.Request) {
 	if !s.authorize(w, r) {
 		return
@@ -53,6 +54,7 @@ func (s *Server) carryOut(w http.ResponseWriter, o control.Order) {
 	err := s.cfg.Source.Order(o, func(h control.Head) {
 		started = true
 		w.Header().Set("Content-Type", "application/x-ndjson")
+		w.Header().Set("X-Accel-Buffering", "no") // a proxy is not to collect the lines
 		lines.add(h)
 		go func() {
 			defer close(ended)
@@ -107,18 +109,33 @@ func (l *lineWriter) wake() {
 
 // run writes until the end, or until nobody reads.
 func (l *lineWriter) run() {
-	for range l.more {
-		l.mu.Lock()
-		b, over := l.waiting, l.over
-		l.waiting = nil
-		l.mu.Unlock()
+	beat := time.NewTimer(beatEvery)
+	defer beat.Stop()
+	for {
+		var b []byte
+		over := false
+		select {
+		case <-l.more:
+			b, over = l.take()
+		case <-beat.C:
+			b = []byte{'\n'}
+		}
 		if len(b) > 0 && l.write(b) != nil {
 			return
 		}
 		if over {
 			return
 		}
+		beat.Reset(beatEvery)
 	}
+}
+
+// take gives the lines that wait, and whether there are no more after them.
+func (l *lineWriter) take() (lines []byte, over bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	lines, l.waiting = l.waiting, nil
+	return lines, l.over
 }
 
 func (l *lineWriter) write(b []byte) error {

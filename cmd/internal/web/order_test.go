@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -112,6 +114,7 @@ func TestAnOrderIsAnsweredByARowForEachServer(t *testing.T) {
 		answer, body := s.do(t, "POST", "/api/order", strings.Replace(oneOrder, "}", dry+"}", 1), withToken(rightToken)...)
 		assert.Equal(t, 200, answer.StatusCode)
 		assert.Equal(t, "application/x-ndjson", answer.Header.Get("Content-Type"))
+		assert.Equal(t, "no", answer.Header.Get("X-Accel-Buffering"))
 		assert.Equal(t, `{"hosts":["mgr01","app01"]}
 {"host":"mgr01","process":"ONLINE","outcome":"LAUNCHED","application":"","text":""}
 {"host":"app01","process":"ONLINE","outcome":"LAUNCHED","application":"","text":""}
@@ -171,6 +174,83 @@ func TestAnOrderGoesOnWhenNobodyReadsItsRows(t *testing.T) {
 	answer.Body.Close()
 	close(s.daemon.hold)
 	cmdtest.Until(t, aMoment, "the order is done", func() bool { return len(s.daemon.ordered()) == 1 })
+}
+
+// taker takes the lines of an answer.
+type taker struct {
+	header http.Header
+
+	mu       sync.Mutex
+	taken    string
+	flushed  int       // bytes of taken
+	deadline time.Time // of the last ones
+}
+
+func (t *taker) Header() http.Header { return t.header }
+
+func (t *taker) WriteHeader(int) {}
+
+func (t *taker) Write(b []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.taken += string(b)
+	return len(b), nil
+}
+
+func (t *taker) Flush() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.flushed = len(t.taken)
+}
+
+func (t *taker) SetWriteDeadline(at time.Time) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.deadline = at
+	return nil
+}
+
+// sent is what has left for the page, and until when it had time for that.
+func (t *taker) sent() (lines string, deadline time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.taken[:t.flushed], t.deadline
+}
+
+func TestAnOrderWithoutARowForAWhileHasABeat(t *testing.T) {
+	s := newSite(t, "mgr01", "app01")
+	synctest.Test(t, func(t *testing.T) {
+		s.daemon.hold = make(chan struct{})
+		w := &taker{header: http.Header{}}
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			s.server.carryOut(w, control.Order{Process: "ONLINE", Hosts: []string{"mgr01", "app01"}})
+		}()
+		const head, rows = `{"hosts":["mgr01","app01"]}` + "\n", `{"host":"mgr01","process":"ONLINE","outcome":"LAUNCHED","application":"","text":""}
+{"host":"app01","process":"ONLINE","outcome":"LAUNCHED","application":"","text":""}
+`
+		time.Sleep(beatEvery - 1)
+		synctest.Wait()
+		lines, _ := w.sent()
+		assert.Equal(t, head, lines)
+		for beats := 1; beats <= 2*int(answerWait/beatEvery); beats++ {
+			time.Sleep(beatEvery)
+			synctest.Wait()
+			var deadline time.Time
+			lines, deadline = w.sent()
+			assert.Equal(t, head+strings.Repeat("\n", beats), lines)
+			assert.Equal(t, time.Now().Add(eventWait-beatEvery+1), deadline, "each has its time")
+		}
+		close(s.daemon.hold)
+		<-done
+		all, _ := w.sent()
+		assert.Equal(t, lines+rows, all)
+		time.Sleep(time.Hour)
+		after, _ := w.sent()
+		assert.Equal(t, all, after, "nothing after the end")
+	})
+	assert.Len(t, s.daemon.ordered(), 1)
 }
 
 func TestOrdersAtOnceAreBounded(t *testing.T) {

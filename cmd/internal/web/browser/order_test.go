@@ -4,6 +4,7 @@ package browser
 
 import (
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -125,6 +126,34 @@ func TestAVerdictIsOfTheProcessThatWasChecked(t *testing.T) {
 	p.await("the rows", `document.querySelector("dialog p[role=status]")?.innerText === "All results are here."`)
 	assert.Equal(t, 3, strings.Count(f.history(t), " ONLINE OPERATOR LAUNCHED"))
 	assert.NotContains(t, f.history(t), "FAIL")
+}
+
+// countBeats has window.beats be the number of lines without anything that an order had.
+const countBeats = `(() => { const real = window.fetch;
+	window.beats = 0;
+	window.fetch = async (...all) => { const answer = await real(...all), [one, other] = answer.body.tee();
+		(async () => { const text = other.pipeThrough(new TextDecoderStream()).getReader();
+			for (let part = await text.read(); !part.done; part = await text.read()) if (part.value === "\n") window.beats++; })();
+		return new Response(one, { status: answer.status, headers: answer.headers }); };
+	return true; })()`
+
+func TestAnOrderThatTakesLongIsFollowedToItsEnd(t *testing.T) {
+	f := newFleet(t, true)
+	gate := filepath.Join(f.Dir(cmdtest.Second), "ONLINE.gate")
+	require.NoError(t, syscall.Mkfifo(gate, 0o600))
+	p := browse(t, desk)
+	p.open(f.url, 3)
+	p.awaitRows(patience, "mgr01 RUNNING NOT-STARTED", "app01 RUNNING NOT-STARTED", "app02 RUNNING NOT-STARTED")
+	eval[bool](p, countBeats)
+	p.askAll()
+	p.await("the verdict", `document.querySelector("dialog .totals")?.innerText === "3 READY"`)
+	p.click("#confirm")
+	p.await("two of three", `document.querySelector("dialog h2").innerText === "ONLINE: 2 of 3 servers done"`)
+	p.await("beats", "window.beats >= 2")
+	assert.Equal(t, "The order goes on if you close this.", p.text("dialog p[role=status]"))
+	require.NoError(t, os.WriteFile(gate, []byte("go\n"), 0o600))
+	p.await("the last row", `document.querySelector("dialog p[role=status]").innerText === "All results are here."`)
+	p.await("their count", `document.querySelector("dialog .totals").innerText === "3 LAUNCHED"`)
 }
 
 func TestWhereThereIsNoTokenThereIsNoWayToOrder(t *testing.T) {

@@ -164,7 +164,7 @@ export class OrderDialog {
     }
   }
 
-  // send sends an order, and gives head and rows as they come, many at once.
+  // send sends an order, and gives head and rows as they come, many at once. A line without anything says that the order goes on.
   async send(order, head, rows) {
     this.aborted?.abort();
     this.aborted = new AbortController();
@@ -181,7 +181,7 @@ export class OrderDialog {
       if (done) return;
       const lines = (rest + value).split("\n");
       rest = lines.pop();
-      const all = lines.map((line) => JSON.parse(line));
+      const all = lines.filter(Boolean).map((line) => JSON.parse(line));
       if (!begun && all.length) {
         begun = true;
         head(all.shift());
