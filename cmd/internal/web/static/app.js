@@ -8,7 +8,7 @@ import { Side } from "./side.js";
 import { follow } from "./stream.js";
 import { Summary } from "./summary.js";
 import { Table } from "./table.js";
-import { switchLanguage, words, write } from "./words.js";
+import { switchLanguage, words, write, zoneName, zoneText } from "./words.js";
 
 const agesEvery = 5000; // milliseconds after which the ages are written again
 
@@ -26,10 +26,17 @@ const side = new Side(fleet, open);
 const dialog = new OrderDialog(fleet, () => table.chosen);
 const detail = new Detail(fleet, (hosts) => dialog.show(hosts));
 
+// zone says of which zone all times are.
+function zone() {
+  setText(byId("zone"), words.zone(zoneText(Date.now())));
+  byId("zone").title = words.zoneTitle(zoneName());
+}
+
 // speak writes everything in the words that stand.
 function speak() {
   write();
   setText(byId("language"), words.other);
+  zone();
   byId("language").lang = words.code === "en" ? "ja" : "en";
   summary.build();
   table.build();
@@ -83,6 +90,7 @@ follow({
   link: (link, last) => summary.connected(link, last),
 });
 setInterval(() => {
+  zone(); // summer may have come
   table.redraw();
   detail.draw();
 }, agesEvery);

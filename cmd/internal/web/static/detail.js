@@ -2,7 +2,7 @@
 import { byId, el, setText } from "./dom.js";
 import { kinds } from "./fleet.js";
 import { operatingClass } from "./table.js";
-import { words, minuteText, statusText, timeText, ageText } from "./words.js";
+import { words, minuteText, statusText, timeText, ageText, utcText } from "./words.js";
 
 export class Detail {
   constructor(fleet, order) {
@@ -77,6 +77,8 @@ export class Detail {
         mark(running ? kind : "unknown", statusText(f.application[i])));
     }
     setText(this.since, words.sinceFor(timeText(f.since[i] * 1000, true), ageText(f.now / 1000 - f.since[i])));
+    this.since.title = utcText(f.since[i] * 1000);
+    this.maintenance.title = until === undefined ? "" : utcText(until * 1000);
     this.maintenance.hidden = until === undefined;
     setText(this.maintenance, until === undefined ? "" : words.maintenanceHere(minuteText(until * 1000, true)));
     this.note.hidden = !f.state.blocked.includes(this.host);
@@ -111,8 +113,8 @@ export class Detail {
   }
 
   row(r) {
-    const by = words.by[r.trigger] ?? r.trigger;
-    return el("tr", {}, el("td", {}, el("time", { dateTime: r.time }, timeText(Date.parse(r.time)))),
+    const by = words.by[r.trigger] ?? r.trigger, at = Date.parse(r.time);
+    return el("tr", {}, el("td", {}, el("time", { dateTime: r.time, title: utcText(at) }, timeText(at))),
       el("td", {}, el("span", { className: "mono" }, r.process || "–"), el("small", {}, by)),
       el("td", {}, el("span", { className: "mark outcome " + outcomeClass(r.outcome) }, r.outcome), r.application ? el("small", {}, statusText(r.application)) : null),
       el("td", { className: "words" }, r.text));

@@ -23,6 +23,8 @@ export const english = {
   live: "live",
   lost: "no connection",
   paused: "paused",
+  zone: (zone) => `times in ${zone}`,
+  zoneTitle: (name) => `${name}, the zone of this browser. Point at a time for UTC, as the terminal has it.`,
   manager: (host) => `manager ${host}`,
   all: (n) => plural(n, "server", "servers"),
   shown: (n, of) => (n === of ? plural(n, "server", "servers") : `${n.toLocaleString("en")} of ${plural(of, "server", "servers")}`),

@@ -25,6 +25,8 @@ export const japanese = {
   live: "接続済み",
   lost: "接続なし",
   paused: "一時停止",
+  zone: (zone) => `時刻は ${zone}`,
+  zoneTitle: (name) => `このブラウザーの時間帯 ${name} です。時刻にポインターを合わせると、端末と同じ UTC で表示します。`,
   manager: (host) => `管理サーバー ${host}`,
   all: (n) => `${number(n)} 台`,
   shown: (n, of) => (n === of ? `${number(n)} 台` : `${number(of)} 台中 ${number(n)} 台`),

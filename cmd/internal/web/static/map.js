@@ -1,7 +1,7 @@
 // The map: a cell for each server, in the order of the definition, so that each keeps its place. Where there is room, cells have names.
 import { byId, setText, soon } from "./dom.js";
 import { kinds, maintenance, stopped } from "./fleet.js";
-import { words, minuteText, statusText, timeText } from "./words.js";
+import { words, minuteText, statusText, timeText, utcText } from "./words.js";
 
 const tile = { width: 116, height: 30, gap: 4 }; // with names, where they all fit
 const striped = 26; // pixels of a cell with a name that have the stripes of maintenance
@@ -200,12 +200,14 @@ export class FleetMap {
   describe() {
     const f = this.fleet, i = this.at;
     const label = words.mapLabel(f.size, f.counts[stopped], f.counts[maintenance]);
-    let text = words.mapHelp;
+    let text = words.mapHelp, title = "";
     if (i >= 0 && i < f.size) {
       text = words.cell(f.hosts[i], statusText(f.running[i] ? "RUNNING" : "STOPPED"), statusText(f.application[i]), timeText(f.since[i] * 1000));
+      title = utcText(f.since[i] * 1000);
       if (f.until.has(i)) text += words.cellMaintenance(minuteText(f.until.get(i) * 1000));
     }
     setText(byId("map-text"), text);
+    byId("map-text").title = title;
     this.canvas.setAttribute("aria-roledescription", words.mapRole);
     this.canvas.setAttribute("aria-label", document.activeElement === this.canvas && i >= 0 ? text : label);
   }

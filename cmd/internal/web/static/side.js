@@ -1,7 +1,7 @@
 // What is in progress, and what has changed since the page was opened; and what of it is said aloud.
 import { byId, el, setText } from "./dom.js";
 import { operatingClass } from "./table.js";
-import { words, minuteText, statusText, timeText } from "./words.js";
+import { words, minuteText, statusText, timeText, utcText } from "./words.js";
 
 const maxChanges = 100;
 const pauseBetween = 5000; // milliseconds between two announcements: a mass outage is one sentence
@@ -53,7 +53,7 @@ export class Side {
 
   drawChanges() {
     byId("changes").replaceChildren(...(this.changes.length === 0 ? [el("li", { className: "quiet" }, words.noChanges)] : this.changes.map((c) =>
-      el("li", {}, el("time", {}, timeText(c.at * 1000)), " ", this.link(c.host), " ",
+      el("li", {}, el("time", { dateTime: utcText(c.at * 1000), title: utcText(c.at * 1000) }, timeText(c.at * 1000)), " ", this.link(c.host), " ",
         el("span", { className: "mark " + c.kind }, this.text(c))))));
   }
 

@@ -2,7 +2,7 @@
 import { byId, el, setText, soon } from "./dom.js";
 import { kinds } from "./fleet.js";
 import { Rows } from "./rows.js";
-import { words, minuteText, statusText, timeText, ageText } from "./words.js";
+import { words, minuteText, statusText, timeText, ageText, utcText } from "./words.js";
 
 const sorts = { host: "host", operating: "trouble", application: "application", since: "since", last: "last" };
 
@@ -93,10 +93,13 @@ export class Table {
     application.firstChild.className = "mark " + (f.running[i] ? kind : "unknown");
     setText(application.firstChild, statusText(f.application[i]));
     setText(since, `${timeText(f.since[i] * 1000)} · ${ageText(f.now / 1000 - f.since[i])}`);
+    since.title = utcText(f.since[i] * 1000);
     const [end, outcome] = last.children;
     end.hidden = until === undefined;
     setText(end, until === undefined ? "" : words.maintenanceUntil(minuteText(until * 1000)));
     setText(outcome, result ? `${result.process ? result.process + " " : ""}${result.outcome} · ${timeText(result.time * 1000)}` : "");
+    end.title = until === undefined ? "" : utcText(until * 1000);
+    outcome.title = result ? utcText(result.time * 1000) : "";
     row.classList.toggle("is-stopped", !f.running[i] && until === undefined);
     row.classList.toggle("in-maintenance", until !== undefined);
     row.classList.toggle("fresh", Date.now() - (this.fresh.get(name) ?? 0) < 4000);

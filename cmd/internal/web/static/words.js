@@ -35,16 +35,35 @@ export const statusText = (status) => words.statuses[status] ?? status;
 
 const two = (n) => String(n).padStart(2, "0");
 
-// timeText is a time of the browser's zone, to the second; without the date where it is today.
-export function timeText(ms, always) {
-  const t = new Date(ms);
-  const day = `${t.getFullYear()}-${two(t.getMonth() + 1)}-${two(t.getDate())}`;
-  const time = `${two(t.getHours())}:${two(t.getMinutes())}:${two(t.getSeconds())}`;
-  return always || t.toDateString() !== new Date().toDateString() ? `${day} ${time}` : time;
+// zoneText is how far the browser's zone is from UTC at a time, such as UTC+9.
+export function zoneText(ms) {
+  const minutes = -new Date(ms).getTimezoneOffset(), size = Math.abs(minutes);
+  if (size === 0) return "UTC";
+  return `UTC${minutes < 0 ? "−" : "+"}${Math.floor(size / 60)}${size % 60 ? ":" + two(size % 60) : ""}`;
 }
 
+// zoneName is the name of the browser's zone, such as Asia/Tokyo.
+export const zoneName = () => Intl.DateTimeFormat().resolvedOptions().timeZone ?? "";
+
+// utcText is a time in UTC, as the terminal has it.
+export const utcText = (ms) => new Date(ms).toISOString().replace(/\.\d+/, "");
+
+// dated is a time of day with its date, unless that is today, and with its zone where that is not the one that the page names.
+function dated(ms, always, time) {
+  const t = new Date(ms), now = new Date();
+  const day = always || t.toDateString() !== now.toDateString() ? `${t.getFullYear()}-${two(t.getMonth() + 1)}-${two(t.getDate())} ` : "";
+  const zone = zoneText(ms) === zoneText(now) ? "" : " " + zoneText(ms);
+  return day + time(t) + zone;
+}
+
+const minute = (t) => `${two(t.getHours())}:${two(t.getMinutes())}`;
+const second = (t) => `${minute(t)}:${two(t.getSeconds())}`;
+
+// timeText is a time of the browser's zone, to the second; without the date where it is today.
+export const timeText = (ms, always) => dated(ms, always, second);
+
 // minuteText is a time as timeText has it, to the minute.
-export const minuteText = (ms, always) => timeText(ms, always).slice(0, -3);
+export const minuteText = (ms, always) => dated(ms, always, minute);
 
 // ageText is how long something has been, in seconds.
 export function ageText(seconds) {
