@@ -15,7 +15,7 @@ export const english = {
   changes: "Changes since this page was opened",
   noProgress: "No order is in progress.",
   noChanges: "None.",
-  search: "Find hosts: part of a name, or web*",
+  search: "Find hosts: part of a name, web* or web[001-020]",
   unchoose: "Choose none",
   close: "Close",
   back: "Back",

@@ -1,4 +1,5 @@
 // What is known of the fleet, as the stream tells it, and the view of it: filtered and sorted. Servers go by their place.
+import { parse } from "./pattern.js";
 
 // The kinds of servers, the worst first: each has its colour, and its place in the order of trouble. One in maintenance is of no other kind,
 // whatever its statuses are: it is down on purpose, or may be.
@@ -101,13 +102,10 @@ export class Fleet {
     this.counts[this.kind[i]]++;
   }
 
-  // matches says whether the search finds a host.
+  // matcher gives what says whether the search finds a host: by all its words, each part of the name, or a pattern of the whole of it. A
+  // pattern that is not finished, or is none, finds nothing.
   matcher() {
-    const terms = this.text.toLowerCase().split(/\s+/).filter(Boolean).map((t) => {
-      if (!/[*?]/.test(t)) return (host) => host.includes(t);
-      const pattern = new RegExp("^" + t.replace(/[.+^${}()|[\]\\]/g, "\\$&").replace(/\*/g, ".*").replace(/\?/g, ".") + "$");
-      return (host) => pattern.test(host);
-    });
+    const terms = this.text.toLowerCase().split(/\s+/).filter(Boolean).map((t) => (/[*?[\]]/.test(t) ? parse(t) ?? (() => false) : (host) => host.includes(t)));
     return (host) => terms.every((t) => t(host.toLowerCase()));
   }
 

@@ -17,7 +17,7 @@ export const japanese = {
   changes: "このページを開いてからの変化",
   noProgress: "実行中の指示はありません。",
   noChanges: "ありません。",
-  search: "ホストを探す（名前の一部、web* など）",
+  search: "ホストを探す（一部、web*、web[001-020]）",
   unchoose: "選択を解除",
   close: "閉じる",
   back: "戻る",
