@@ -73,7 +73,11 @@ func TestThePageForbidsFramesAndForeignScripts(t *testing.T) {
 		assert.Contains(t, policy, part)
 	}
 	assert.NotContains(t, policy, "unsafe")
-	assert.Equal(t, "DENY", answer.Header.Get("X-Frame-Options"))
+	for name, want := range map[string]string{"X-Frame-Options": "DENY", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer",
+		"Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Resource-Policy": "same-origin",
+		"Permissions-Policy": "camera=(), geolocation=(), microphone=()"} {
+		assert.Equal(t, want, answer.Header.Get(name), name)
+	}
 	assert.Equal(t, "text/html; charset=utf-8", answer.Header.Get("Content-Type"))
 	for _, foreign := range []string{"http:", "https:", "//cdn", "style=", "onclick"} {
 		assert.NotContains(t, body, foreign)

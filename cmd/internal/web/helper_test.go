@@ -100,6 +100,29 @@ type site struct {
 	file    *contactfile.File
 	history *contactfile.History
 	url     string
+	def     atomic.Pointer[definition.Definition] // the one that stands
+}
+
+const manager = `[manager]
+host = "mgr01"
+address = "mgr01"
+[web]
+listen = "127.0.0.1"
+names = ["desk.example.net"]
+`
+
+const online = `[[process]]
+id = "ONLINE"
+command = ["/bin/true"]
+status = "ONLINE"
+`
+
+// define has a definition with these processes stand, as SIGHUP does.
+func (s *site) define(t testing.TB, processes string) {
+	t.Helper()
+	d, err := definition.Parse("f", []byte(manager+processes))
+	require.NoError(t, err)
+	s.def.Store(d)
 }
 
 // newSite has the hosts RUNNING and NOT-STARTED, and nobody serves yet.
@@ -114,19 +137,8 @@ func newSite(t testing.TB, hosts ...string) *site {
 	t.Cleanup(func() { history.Close() })
 	s := &site{daemon: &daemon{state: control.State{Host: "mgr01", Monitoring: true}}, file: file, history: history}
 	s.create(t, hosts...)
-	d, err := definition.Parse("f", []byte(`[manager]
-host = "mgr01"
-address = "mgr01"
-[web]
-listen = "127.0.0.1"
-names = ["desk.example.net"]
-[[process]]
-id = "ONLINE"
-command = ["/bin/true"]
-status = "ONLINE"
-`))
-	require.NoError(t, err)
-	s.server = New(Config{Dir: dir, ContactFile: "contact.dat", Source: s.daemon, Definition: func() *definition.Definition { return d },
+	s.define(t, online)
+	s.server = New(Config{Dir: dir, ContactFile: "contact.dat", Source: s.daemon, Definition: s.def.Load,
 		Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
 	return s
 }

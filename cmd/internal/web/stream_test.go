@@ -65,6 +65,45 @@ func TestAPageGetsEverythingAndThenWhatChanges(t *testing.T) {
 	assert.Equal(t, true, decoded(t, f.next(t))["state"].(map[string]any)["can_order"])
 }
 
+func TestAPageThatComesLaterGetsWhatStandsThen(t *testing.T) {
+	s := newSite(t, "mgr01", "app01").serve(t)
+	first := s.follow(t, "")
+	assert.Equal(t, "11", decoded(t, first.next(t))["running"])
+	for _, to := range []struct {
+		operating contactfile.Operating
+		want      string
+	}{{contactfile.Stopped, "10"}, {contactfile.Running, "11"}} {
+		s.update(t, 1, func(r *contactfile.Record) { r.Operating = to.operating })
+		delta := first.next(t)
+		assert.Equal(t, "delta", delta.name)
+		e := s.follow(t, "").next(t)
+		assert.Equal(t, [2]string{"snapshot", delta.id}, [2]string{e.name, e.id})
+		assert.Equal(t, to.want, decoded(t, e)["running"])
+	}
+}
+
+func TestAPageIsToldTheProcessesOfANewDefinition(t *testing.T) {
+	s := newSite(t, "mgr01", "app01").serve(t)
+	f := s.follow(t, "")
+	process := map[string]any{"id": "ONLINE", "type": "oneshot", "from": []any{}, "status": "ONLINE", "hosts": []any{}}
+	assert.Equal(t, []any{process}, decoded(t, f.next(t))["processes"])
+
+	s.define(t, online+"from = [\"BATCH\"]\nhosts = [\"mgr*\"]\n[[process]]\nid = \"REPORT\"\ncommand = [\"/bin/true\"]\n")
+	process["from"], process["hosts"] = []any{"BATCH"}, []any{"mgr*"}
+	e := f.next(t)
+	assert.Equal(t, "delta", e.name)
+	d := decoded(t, e)
+	report := map[string]any{"id": "REPORT", "type": "oneshot", "from": []any{}, "status": "", "hosts": []any{}}
+	assert.Equal(t, []any{process, report}, d["processes"])
+	for _, key := range []string{"changes", "results", "maintenance", "state"} {
+		assert.NotContains(t, d, key)
+	}
+	assert.Equal(t, []any{process, report}, decoded(t, s.follow(t, "").next(t))["processes"])
+
+	s.define(t, "")
+	assert.Equal(t, []any{}, decoded(t, f.next(t))["processes"], "none are none, and not what was there before")
+}
+
 func TestAPageIsToldWhoIsInMaintenanceAndUntilWhen(t *testing.T) {
 	s := newSite(t, "mgr01", "app01", "app02", "app03").serve(t)
 	at := func(seconds int64) time.Time { return time.Unix(seconds, 0) }

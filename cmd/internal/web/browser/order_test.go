@@ -156,6 +156,22 @@ func TestAnOrderThatTakesLongIsFollowedToItsEnd(t *testing.T) {
 	p.await("their count", `document.querySelector("dialog .totals").innerText === "3 LAUNCHED"`)
 }
 
+func TestProcessesThatANewDefinitionHasCanBeOrderedFromAPageThatIsOpen(t *testing.T) {
+	f := newFleet(t, true)
+	p := browse(t, desk)
+	p.open(f.url, 3)
+	p.awaitRows(patience, "mgr01 RUNNING NOT-STARTED", "app01 RUNNING NOT-STARTED", "app02 RUNNING NOT-STARTED")
+	offered := func() string {
+		return eval[string](p, `(() => { const dialog = document.getElementById("dialog");
+			if (!dialog.open) document.getElementById("order").click();
+			const all = Array.from(document.querySelectorAll("input[name=process]"), (i) => i.parentElement.innerText.trim()).join(", ");
+			dialog.close(); return all; })()`)
+	}
+	assert.Equal(t, "ONLINE any status → ONLINE, FAIL any status → unchanged", offered())
+	f.replace(t, `id = "FAIL"`, "id = \"BREAK\"\nfrom = [\"ONLINE\"]")
+	cmdtest.Until(t, patience, "another process", func() bool { return offered() == "ONLINE any status → ONLINE, BREAK ONLINE → unchanged" })
+}
+
 func TestWhereThereIsNoTokenThereIsNoWayToOrder(t *testing.T) {
 	f := newFleet(t, false)
 	p := browse(t, desk)
