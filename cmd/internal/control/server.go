@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"golang.org/x/net/netutil"
+
+	"renraku/cmd/internal/serving"
 )
 
 const (
@@ -89,20 +91,9 @@ func Serve(ctx context.Context, listener net.Listener, station Station) error {
 	})
 	mux.HandleFunc("GET /maintenance", func(w http.ResponseWriter, _ *http.Request) { result(w, nil, station.Maintenance) })
 	server := &http.Server{Handler: mux, ReadTimeout: requestWait}
-	closed := make(chan struct{})
-	stop := context.AfterFunc(ctx, func() {
-		defer close(closed)
-		closing, cancel := context.WithTimeout(context.Background(), closingWait)
-		defer cancel()
-		if server.Shutdown(closing) != nil {
-			server.Close()
-		}
-	})
-	err := server.Serve(listener)
-	if stop() {
+	if err := serving.Until(ctx, server, listener, closingWait); err != nil {
 		return fmt.Errorf("serve control socket: %w", err)
 	}
-	<-closed
 	return nil
 }
 

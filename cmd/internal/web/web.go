@@ -25,6 +25,7 @@ import (
 	"golang.org/x/net/netutil"
 
 	"renraku/cmd/internal/definition"
+	"renraku/cmd/internal/serving"
 )
 
 // Config is what the page has to know.
@@ -76,20 +77,9 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 		BaseContext:       func(net.Listener) context.Context { return ctx }, // it ends the streams
 		ErrorLog:          slog.NewLogLogger(s.cfg.Log.Handler(), slog.LevelDebug),
 	}
-	closed := make(chan struct{})
-	stop := context.AfterFunc(ctx, func() {
-		defer close(closed)
-		closing, cancel := context.WithTimeout(context.Background(), closingWait)
-		defer cancel()
-		if server.Shutdown(closing) != nil {
-			server.Close()
-		}
-	})
-	err := server.Serve(listener)
-	if stop() {
+	if err := serving.Until(ctx, server, listener, closingWait); err != nil {
 		return fmt.Errorf("serve the page: %w", err)
 	}
-	<-closed
 	return nil
 }
 
