@@ -25,7 +25,7 @@ type guideBrowser struct {
 func browse(t *testing.T) *guideBrowser {
 	t.Helper()
 	options := []chromedp.ExecAllocatorOption{chromedp.Headless, chromedp.ExecPath("/usr/bin/chromium"), chromedp.Flag("accept-lang", "en"),
-		chromedp.Flag("disable-dev-shm-usage", true)}
+		chromedp.Flag("disable-dev-shm-usage", true), chromedp.WSURLReadTimeout(patience)}
 	if os.Geteuid() == 0 {
 		options = append(options, chromedp.NoSandbox)
 	}

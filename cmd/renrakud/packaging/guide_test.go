@@ -26,6 +26,9 @@ const guidePage = "http://127.0.0.1:10380/"
 // look is a command that only looks, and may do so until it sees what the guide shows.
 var look = regexp.MustCompile(`^renraku (status|history|output|check) `)
 
+// ends is a command that ends a daemon, which is gone when a reader has typed the next one: another takes its port then.
+var ends = regexp.MustCompile(`^pkill (?:-9 )?-f ('[^']+')$`)
+
 // TestTheGuideIsRunAsItStands is not parallel: others copy this machine.
 func TestTheGuideIsRunAsItStands(t *testing.T) {
 	m := prepared(t)
@@ -66,8 +69,8 @@ func TestTheGuideIsRunAsItStands(t *testing.T) {
 			p.awaitOrders(true)
 		}
 	}
-	assert.Greater(t, typed, 45)
-	assert.Greater(t, shown, 15)
+	assert.Greater(t, typed, 55)
+	assert.Greater(t, shown, 20)
 	assert.Empty(t, leftovers(t), "the guide leaves nothing of the package")
 	left, err := os.ReadDir(home)
 	require.NoError(t, err)
@@ -78,9 +81,15 @@ func TestTheGuideIsRunAsItStands(t *testing.T) {
 func (x *terminal) follow(where, line, expected string) {
 	x.t.Helper()
 	if !look.MatchString(line) {
-		out, status := x.do(line)
+		out, status := x.doUnlocked(line)
 		require.Equal(x.t, 0, status, "%s\n%s\n%s", where, out, x.shell.Stderr())
 		require.True(x.t, expected == "" || shows(expected, out), "%s\n%s\nis shown as\n%s", where, out, expected)
+		if ended := ends.FindStringSubmatch(line); ended != nil {
+			cmdtest.Until(x.t, patience, "it has ended: "+line, func() bool {
+				_, status := x.do("pgrep -f " + ended[1])
+				return status == 1
+			})
+		}
 		return
 	}
 	out, status := "", 0

@@ -31,8 +31,8 @@ const (
 	tokenFile      = "/etc/renraku/web-token"
 	pageToken      = "0123456789abcdef"
 
-	patience        = 30 * time.Second
-	patienceSeconds = "30"
+	patience        = time.Minute // beside fuzzing
+	patienceSeconds = "60"
 	lockWait        = 2 * time.Minute // for another installation on this machine
 )
 

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -33,7 +34,7 @@ type terminal struct {
 func open(t *testing.T, dir string, root bool) *terminal {
 	t.Helper()
 	c := exec.Command("setpriv", fmt.Sprintf("--reuid=%d", nobody), fmt.Sprintf("--regid=%d", nobody), "--clear-groups", "bash", "--noprofile", "--norc")
-	c.Env = []string{"HOME=" + dir, "PATH=/usr/local/bin:/usr/bin:/bin"}
+	c.Env = []string{"HOME=" + dir, "PATH=/usr/local/bin:/usr/bin:/bin", "TZ=" + zone(time.Now())}
 	if root {
 		c = exec.Command("bash", "--noprofile", "--norc")
 		c.Env = []string{"HOME=/root", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND=noninteractive"}
@@ -51,6 +52,27 @@ func open(t *testing.T, dir string, root bool) *terminal {
 	})
 	x.do("set -m")
 	return x
+}
+
+// doUnlocked is do, and types the line again while another program has dpkg's lock.
+func (x *terminal) doUnlocked(line string) (out string, status int) {
+	x.t.Helper()
+	for began := time.Now(); ; <-time.After(time.Second) {
+		said := len(x.shell.Stderr())
+		out, status = x.do(line)
+		locked := strings.HasPrefix(line, "dpkg ") && strings.Contains(x.shell.Stderr()[said:], "lock was locked by another process")
+		if status == 0 || !locked || time.Since(began) > lockWait {
+			return out, status
+		}
+	}
+}
+
+// zone is one in which it is far from 22:00, when the example's day ends by itself.
+func zone(now time.Time) string {
+	if now.UTC().Hour() < 20 {
+		return "UTC"
+	}
+	return "Etc/GMT+12"
 }
 
 var end = regexp.MustCompile(`(?m)^end of (\d+): (\d+)\n`)

@@ -40,6 +40,7 @@ var tools = map[string]string{
 	"ip":              "iproute2",
 	"nsenter":         "util-linux",
 	"pgrep":           "procps",
+	"pkill":           "procps",
 	"zsh":             "zsh",
 
 	"/usr/share/bash-completion/bash_completion": "bash-completion",
