@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -61,7 +62,9 @@ func TestTheDebInstallsRunsUpgradesAndLeavesNothing(t *testing.T) {
 	m.awaitStatus("app02", "STOPPED")
 
 	held1 := m.run()
-	assert.Contains(t, tool(t, "renraku", "output", "HOLD"), "as daemon", "root's daemon may run it as another user")
+	cmdtest.Until(t, patience, "root's daemon may run it as another user", func() bool {
+		return strings.Contains(tool(t, "renraku", "output", "HOLD"), "as daemon")
+	})
 	m.dpkg("--install", m.deb)
 	second := m.daemon()
 	assert.NotEqual(t, first, second, "the upgrade restarts it")
@@ -70,7 +73,8 @@ func TestTheDebInstallsRunsUpgradesAndLeavesNothing(t *testing.T) {
 	m.awaitStatus("mgr01", "RUNNING", "BATCH")
 	end()
 	m.awaitStatus("mgr01", "RUNNING", "NOT-STARTED")
-	assert.Regexp(t, `HOLD +OPERATOR +ENDED`, tool(t, "renraku", "history"))
+	ended := regexp.MustCompile(`HOLD +OPERATOR +ENDED`)
+	cmdtest.Until(t, patience, "the end is in the history", func() bool { return ended.MatchString(tool(t, "renraku", "history")) })
 
 	t.Run("as the manager's user", func(t *testing.T) {
 		m.replace(defaultFile, `RENRAKUD_USER="root"`, `RENRAKUD_USER="renraku"`)

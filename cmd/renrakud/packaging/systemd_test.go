@@ -70,6 +70,16 @@ func (s *system) property(unit, name string) string {
 	return s.do(fmt.Sprintf("systemctl show --property=%s --value %s", name, unit))
 }
 
+// held waits until HOLD has come to its sleep, which it has not yet when it is up, and gives the number of its process.
+func (s *system) held() (pid string) {
+	s.t.Helper()
+	cmdtest.Until(s.t, patience, "HOLD sleeps", func() bool {
+		pid = s.do("pgrep -f '^sleep 600' || true")
+		return pid != ""
+	})
+	return pid
+}
+
 // goesOn says that HOLD runs as the same process, and that the daemon of the unit, started anew, knows it.
 func (s *system) goesOn(held, unit, before string) (daemon string) {
 	s.t.Helper()
@@ -108,7 +118,7 @@ systemctl enable ` + unit + `
 	require.NotEqual(s.t, "0", daemon, "the script hands over to the unit that is enabled")
 	assert.Equal(s.t, "renraku", s.do("ps -o user= -p "+daemon))
 	assert.Contains(s.t, s.do("renraku run HOLD --host app01"), "LAUNCHED")
-	held = s.do("pgrep -f '^sleep 600'")
+	held = s.held()
 	assert.Equal(s.t, "renraku\nCapBnd:\t0000000000000000\nNoNewPrivs:\t1", s.do("renraku output HOLD"))
 	assert.Equal(s.t, "kept\nkept", s.do("cat /opt/app/file /home/app/file"))
 	return held, daemon
@@ -137,8 +147,8 @@ echo 'RENRAKUD_OPTIONS="--host mgr01"' >/etc/default/renraku`)
 
 	s.do("systemctl start " + manager)
 	assert.Contains(t, s.do("renraku run HOLD --host mgr01"), "LAUNCHED", "a confined daemon can run what the definition says")
+	held, daemon := s.held(), s.property(manager, "MainPID")
 	assert.Equal(t, "renraku", s.do("renraku output HOLD"))
-	held, daemon := s.do("pgrep -f '^sleep 600'"), s.property(manager, "MainPID")
 
 	s.do("dpkg --force-confold --install /root/renraku.deb")
 	daemon = s.goesOn(held, manager, daemon)
