@@ -51,6 +51,9 @@ func open(t *testing.T, dir string, root bool) *terminal {
 		x.shell.Wait(t)
 	})
 	x.do("set -m")
+	if !root {
+		x.do("umask 002") // as where each user has a group of his own
+	}
 	return x
 }
 
