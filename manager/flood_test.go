@@ -19,10 +19,11 @@ import (
 )
 
 const (
-	floodRate   = 200_000       // datagrams a second that the stranger aims at
-	leastRate   = floodRate / 2 // that it has to reach where the sender shares two processors with those that it floods
-	floodFor    = 4 * time.Second
-	smallBuffer = 212_992 // of the manager's socket: what a daemon without rights gets where nobody has set net.core.rmem_max
+	floodRate   = 200_000           // datagrams a second that have to come
+	floodAim    = 3 * floodRate / 2 // that are sent where the machine can
+	floodRounds = 4                 // of inquiries to every slave
+	floodTries  = 5                 // until so many have come in a second: other programs may take the processors meanwhile
+	smallBuffer = 212_992           // of the manager's socket: what a daemon without rights gets where nobody has set net.core.rmem_max
 )
 
 // A stranger can fill the socket's buffer, but not have the manager find anybody STOPPED, even where one lost answer would be enough.
@@ -63,34 +64,52 @@ func TestAFloodOfAStrangerHasNobodyFoundStopped(t *testing.T) {
 			require.Eventually(t, func() bool { return running() == 1+slaves }, patience, 10*time.Millisecond)
 			events.forget()
 
-			asked := simulation.Inquiries()
 			forged := telegram.StatusResponse{Host: all[0].Host, Control: telegram.Stopped}
-			stopFlood, err := slavetest.Flood("127.0.0.77", netip.MustParseAddrPort(ours), mode.forge(encoded(t, forged), seal.ToManager), floodRate)
+			stopFlood, err := slavetest.Flood("127.0.0.77", netip.MustParseAddrPort(ours), mode.forge(encoded(t, forged), seal.ToManager), floodAim)
 			require.NoError(t, err)
-			endFlood, begun, drops := sync.OnceValue(stopFlood), time.Now(), server.Drops()
+			endFlood, drops := sync.OnceValue(stopFlood), server.Drops()
 			defer endFlood()
-			require.Eventually(t, func() bool {
-				came := drops.Of(slave.DropAddress) + drops.Of(slave.DropOverflow)
-				return time.Since(begun) >= floodFor && came > uint64(floodRate/4*floodFor/time.Second)
-			}, patience, 10*time.Millisecond, "it is a flood")
-			lasted, sent := time.Since(begun), endFlood()
-			rate := float64(sent) / lasted.Seconds()
-			least := uint32(1 << 31)
-			for i, n := range simulation.Inquiries() {
-				least = min(least, n-asked[i])
+			f := flooded{interval: interval, asked: simulation.Inquiries,
+				came: func() int { return int(drops.Of(slave.DropAddress) + drops.Of(slave.DropOverflow)) }}
+			best := f.wait(t)
+			if slavetest.Race { // which makes all of them slow
+				assert.Greater(t, best, floodRate/20, "it is a flood that was shown")
+			} else {
+				for try := 1; try < floodTries && best < floodRate; try++ {
+					best = max(best, f.wait(t))
+				}
+				assert.GreaterOrEqual(t, best, floodRate, "this machine is too busy: %d tries, and never came so many datagrams in a second", floodTries)
 			}
-			t.Logf("%d datagrams sent, %.0f in a second for %v; dropped: %v; each slave was asked at least %d times",
-				sent, rate, lasted.Round(time.Millisecond), drops.All(), least)
-			if !slavetest.Race { // which makes the sender slow too
-				assert.GreaterOrEqual(t, rate, float64(leastRate), "it is a flood that was shown")
-			}
+			t.Logf("%d datagrams sent; %d in a second came; dropped: %v; %d rounds took more than one inquiry",
+				endFlood(), best, drops.All(), server.Figures().Retried)
 			assert.Empty(t, events.told())
 			assert.Equal(t, 1+slaves, running())
-			assert.GreaterOrEqual(t, least, uint32(floodFor/interval-1), "all are asked all the time")
 			require.NoError(t, stop())
 			require.NoError(t, stopSimulation())
 		})
 	}
+}
+
+// flooded is who is flooded while it polls.
+type flooded struct {
+	interval time.Duration
+	came     func() int      // datagrams of the flood
+	asked    func() []uint32 // inquiries, of each slave
+}
+
+// wait waits until every slave was asked some times more, and gives how many datagrams came in a second meanwhile.
+func (f flooded) wait(t *testing.T) int {
+	t.Helper()
+	begun, came, asked := time.Now(), f.came(), f.asked()
+	require.Eventually(t, func() bool {
+		for i, n := range f.asked() {
+			if n-asked[i] < floodRounds {
+				return false
+			}
+		}
+		return true
+	}, 2*floodRounds*f.interval, 10*time.Millisecond, "all are asked all the time")
+	return int(float64(f.came()-came) / time.Since(begun).Seconds())
 }
 
 // Who sends from the manager's own address can have a slave drop what the manager sends on UDP: it is more than may be looked at. But it
