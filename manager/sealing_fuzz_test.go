@@ -109,9 +109,7 @@ func FuzzTakeSealed(f *testing.F) {
 	f.Add([]byte{}, uint8(nobodySeals), uint16(0), uint8(0), uint64(0), uint64(0))
 	f.Add([]byte{}, uint8(0), uint16(1), uint8(sessionOfNow), uint64(0), uint64(0))
 	f.Fuzz(func(t *testing.T, response []byte, sealer uint8, key uint16, session uint8, sequence, epoch uint64) {
-		if len(response) > 2*telegram.MaxLength {
-			t.Skip("the MAC covers a length of 16 bits")
-		}
+		response = response[:min(len(response), 2*telegram.MaxLength)] // the MAC covers a length of 16 bits
 		c.t, sealer = t, sealer&asInquiry|sealer%(fuzzSlaves+1)
 		c.turn() // somebody is being asked
 		c.events.forget()
