@@ -141,7 +141,11 @@ func TestWhatIsNoResponseOfThatHostEndsTheConnection(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			o := responseOffice(t)
-			assert.Empty(t, deliver(t, o, c.from, c.bytes), "no answer")
+			all := c.bytes
+			if c.reason != slave.DropCut {
+				all += good
+			}
+			assert.Empty(t, deliver(t, o, c.from, all), "no answer, to what comes after it neither")
 			assert.Equal(t, map[string]uint64{c.reason.String(): 1}, o.server.Drops().All())
 			assert.Equal(t, unlearned, o.record("app01"))
 		})
