@@ -36,6 +36,7 @@ const (
 	DropNotMonitored    // after the end of monitoring
 	DropConnections     // one connection too many
 	DropPeerConnections // one connection of one address too many
+	DropGaveWay         // a connection that was closed for one of an address with fewer
 	DropRate            // more datagrams than the address may send
 	DropResults         // more results than a slave may deliver by itself
 	DropCut             // the stream ended inside a telegram
@@ -80,6 +81,7 @@ var dropNames = [dropCount]string{
 	DropNotMonitored:    "not monitored",
 	DropConnections:     "too many connections",
 	DropPeerConnections: "too many connections of one address",
+	DropGaveWay:         "gave way to another address",
 	DropRate:            "too many datagrams",
 	DropResults:         "too many results",
 	DropCut:             "cut off",

@@ -16,6 +16,7 @@ type Limit struct{ At, What, Value, More string }
 // What becomes of more than a limit allows.
 const (
 	LimitClosed  = "closed at once, counted"
+	LimitOldest  = "the oldest of the address with most is closed, or the new one, counted"
 	LimitDropped = "dropped, counted"
 	LimitRefused = "REFUSED"
 	LimitWaits   = "waits"
@@ -25,7 +26,9 @@ const (
 // Limits are those of every server, and of a slave, in sealed mode or in plain mode.
 func Limits(sealed bool) []Limit {
 	all := []Limit{
-		{"each", "connections at once", fmt.Sprint(MaxConnections), LimitClosed},
+		{"each", "connections at once", fmt.Sprint(MaxConnections), LimitOldest},
+		{"each", "time that an address keeps its only one", AsWritten(OnlyConnectionStays), "may give way to another"},
+		{"each", "connections that gave way and end still", fmt.Sprint(MaxGivingWay), "no other gives way"},
 		{"slave", "connections of the manager at once", fmt.Sprint(MaxPeerConnections), LimitClosed},
 		{"each", "time until a telegram on a connection", AsWritten(TelegramWait), "closed, counted"},
 		{"each", "time for the rest of a telegram", AsWritten(RestWait), "closed, counted"},

@@ -18,7 +18,7 @@ import (
 
 // Limits of the TCP end.
 const (
-	MaxConnections = 1024             // at once, of all peers; one more is closed at once
+	MaxConnections = 1024             // at once, of all peers; for one more another gives way, or it is closed at once
 	TelegramWait   = 60 * time.Second // for the next telegram on a connection, the first one too
 	RestWait       = 5 * time.Second  // for the rest of a telegram that has begun
 	ReceiptWait    = 10 * time.Second // for TAKEN after XR
@@ -36,8 +36,8 @@ func (e *endpoint) serveOrders(ctx context.Context) error {
 }
 
 // AcceptConnections gives each connection that admit does not drop to serve, in a goroutine of its own, and closes it
-// afterwards; it serves MaxConnections at once, and perPeer of one address. What is dropped is closed without a byte. It returns when ctx
-// has ended, or the listener was closed, and the last connection has ended.
+// afterwards; it serves MaxConnections at once, and perPeer of one address. What is dropped is closed without a byte; of one that gives
+// way to another, the context ends too. It returns when ctx has ended, or the listener was closed, and the last connection has ended.
 func AcceptConnections(ctx context.Context, listener net.Listener, log *slog.Logger, perPeer int,
 	admit func(netip.Addr) Drop, drops *Drops, serve func(context.Context, net.Conn, netip.Addr)) error {
 	defer context.AfterFunc(ctx, func() { listener.Close() })()
@@ -61,20 +61,23 @@ func AcceptConnections(ctx context.Context, listener net.Listener, log *slog.Log
 			}
 			continue
 		}
-		from := remoteAddr(conn)
-		drop := admit(from)
+		one := &connection{Conn: conn, from: remoteAddr(conn)}
+		drop := admit(one.from)
 		if drop == NoDrop {
-			drop = open.enter(from)
+			drop = open.enter(one, drops)
 		}
 		if drop != NoDrop {
 			drops.Count(drop)
 			conn.Close()
 			continue
 		}
+		ctx, end := context.WithCancel(serving)
+		one.end = end // before another one is accepted, to which it may give way
 		all.Go(func() {
-			defer open.leave(from)
+			defer open.leave(one)
+			defer end()
 			defer conn.Close()
-			serve(serving, conn, from)
+			serve(ctx, conn, one.from)
 		})
 	}
 }
