@@ -3,8 +3,10 @@ package manager
 import (
 	"context"
 	"net"
+	"net/netip"
 	"os"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -216,4 +218,39 @@ func TestOneSlaveDoesNotTakeTheConnectionsOfTheOthers(t *testing.T) {
 	}
 	assert.Equal(t, map[string]uint64{"too many connections of one address": 1, "unknown address": 1000}, o.server.Drops().All())
 	assert.Equal(t, takenBytes("app02", "ONLINE"), deliver(t, o, app02, responseBytes("app02", launchedBit, "ONLINE", "ONLINE", "")))
+}
+
+// The slave does not read; so it does not learn that its result is recorded, and delivers it again.
+func TestAReceiptThatTheSlaveDoesNotTakeIsCountedAndTheResultTakenAgain(t *testing.T) {
+	o := newOffice(t, online(t), at(t, "app01", app01+":10320"))
+	from := netip.MustParseAddr(app01)
+	x := responseBytes("app01", launchedBit, "ONLINE", "ONLINE", "")
+	deliver := func(t *testing.T) (far net.Conn, ended chan struct{}) {
+		near, far := net.Pipe()
+		ended = make(chan struct{})
+		go func() {
+			defer close(ended)
+			defer near.Close()
+			o.server.responses.serveConnection(t.Context(), near, from)
+		}()
+		_, err := far.Write([]byte(x))
+		require.NoError(t, err)
+		return far, ended
+	}
+	synctest.Test(t, func(t *testing.T) {
+		begun := time.Now()
+		unread, ended := deliver(t)
+		<-ended
+		unread.Close()
+		assert.Equal(t, slave.WriteWait, time.Since(begun))
+		assert.Equal(t, map[string]uint64{"telegram not taken": 1}, o.server.Drops().All())
+		assert.Equal(t, 1, o.log.count("receipt not sent"))
+
+		read, ended := deliver(t)
+		assert.Equal(t, takenBytes("app01", "ONLINE"), receive(read, 84))
+		read.Close()
+		<-ended
+	})
+	assert.Equal(t, []string{"app01 ONLINE ORDER LAUNCHED ONLINE"}, o.history(), "it is one record")
+	assert.Equal(t, map[string]uint64{"telegram not taken": 1}, o.server.Drops().All())
 }

@@ -20,7 +20,7 @@ func TestADeliveryResetAtAnyByteComesAgainUntilItIsTaken(t *testing.T) {
 	listener := must(net.Listen("tcp", "127.0.0.1:0"))
 	t.Cleanup(func() { listener.Close() })
 	log, _ := newLog()
-	d := newDelivery(p.outbox, must(NewAddress(listener.Addr().String())), listener.Addr(), log)
+	d := newDelivery(p.outbox, must(NewAddress(listener.Addr().String())), listener.Addr(), &Drops{}, log)
 	want := xr("app01", 0x1000, "A", "NOT-STARTED", "text of A")
 	for n := range len(want) + 84 + 1 {
 		p.file("A", Launched, ByOrder, false)

@@ -36,6 +36,7 @@ type delivery struct {
 	box     *outbox
 	manager *Address
 	dialTo  func(ctx context.Context, network, address string) (net.Conn, error)
+	drops   *Drops
 	log     *slog.Logger
 	soon    chan struct{} // the manager was heard of
 
@@ -45,8 +46,8 @@ type delivery struct {
 	failed chan struct{} // closed when the next attempt has failed
 }
 
-func newDelivery(box *outbox, manager *Address, local net.Addr, log *slog.Logger) *delivery {
-	return &delivery{box: box, manager: manager, log: log, soon: make(chan struct{}, 1), failed: make(chan struct{}),
+func newDelivery(box *outbox, manager *Address, local net.Addr, drops *Drops, log *slog.Logger) *delivery {
+	return &delivery{box: box, manager: manager, drops: drops, log: log, soon: make(chan struct{}, 1), failed: make(chan struct{}),
 		dialTo: (&net.Dialer{LocalAddr: LocalAddr(local)}).DialContext}
 }
 
@@ -133,6 +134,7 @@ func (d *delivery) attempt(ctx context.Context) (delivered int, err error) {
 			return delivered, nil
 		}
 		if err := WriteTelegram(conn, p.response); err != nil {
+			CountUntaken(d.drops, err)
 			return delivered, err
 		}
 		conn.SetReadDeadline(time.Now().Add(ReceiptWait))
@@ -141,6 +143,9 @@ func (d *delivery) attempt(ctx context.Context) (delivered int, err error) {
 		}
 		t, err := reader.Read()
 		if !isReceipt(t, &p.response) {
+			if ctx.Err() == nil {
+				d.drops.Count(DropReceipt)
+			}
 			return delivered, fmt.Errorf("%v: %s", &p.response, d.notTaken(t, err))
 		}
 		d.box.taken(p.index)

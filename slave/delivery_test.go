@@ -47,7 +47,7 @@ func takes(n int, got *[]string) net.Conn {
 func newDeliveryOf(p *post, next func(n int) (net.Conn, error)) (*delivery, *dialer) {
 	log, book := newLog()
 	p.log = book
-	d := newDelivery(p.outbox, must(NewAddress("192.0.2.10:10320")), nil, log)
+	d := newDelivery(p.outbox, must(NewAddress("192.0.2.10:10320")), nil, &p.drops, log)
 	dialer := &dialer{begun: time.Now(), next: next}
 	d.dialTo = dialer.dial
 	return d, dialer
@@ -155,9 +155,57 @@ func TestWhatIsNoReceiptLeavesTheResultToBeDeliveredAgain(t *testing.T) {
 				assert.ErrorContains(t, err, c.why)
 				assert.ErrorContains(t, err, "A")
 				assert.Equal(t, []string{"A"}, p.waiting())
+				assert.Equal(t, map[string]uint64{"result without a receipt": 1}, p.drops.All())
 			})
 		})
 	}
+}
+
+func TestAResultThatNobodyTakesIsCountedAndDeliveredAgain(t *testing.T) {
+	p := openPost(t, t.TempDir())
+	p.file("A", Launched, ByOrder, false)
+	synctest.Test(t, func(t *testing.T) {
+		p.fresh = make(chan struct{}, 1)
+		var got []string
+		d, dialer := newDeliveryOf(p, func(n int) (net.Conn, error) {
+			if n == 1 {
+				near, far := net.Pipe()
+				t.Cleanup(func() { far.Close() }) // it stays open, and nobody reads
+				return near, nil
+			}
+			return takes(1, &got), nil
+		})
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- d.run(ctx) }()
+		time.Sleep(WriteWait + deliveryPause)
+		synctest.Wait()
+		assert.Len(t, got, 1)
+		assert.Equal(t, []time.Duration{0, WriteWait + deliveryPause}, dialer.dials)
+		assert.Equal(t, map[string]uint64{"telegram not taken": 1}, p.drops.All())
+		assert.Len(t, p.log.with("results not delivered to the manager", "did not take a telegram within 10s"), 1)
+		cancel()
+		require.NoError(t, <-ended)
+	})
+}
+
+func TestTheEndOfTheDaemonIsNoResultWithoutAReceipt(t *testing.T) {
+	p := openPost(t, t.TempDir())
+	p.file("A", Launched, ByOrder, false)
+	synctest.Test(t, func(t *testing.T) {
+		p.fresh = make(chan struct{}, 1)
+		near, far := net.Pipe()
+		defer far.Close()
+		d, _ := newDeliveryOf(p, func(int) (net.Conn, error) { return near, nil })
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- d.run(ctx) }()
+		take(t, far, 212)
+		synctest.Wait()
+		cancel()
+		require.NoError(t, <-ended)
+		assert.Empty(t, p.drops.All())
+	})
 }
 
 func TestAnAnswerWaitsForOlderResultsAShortWhile(t *testing.T) {

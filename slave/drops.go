@@ -43,6 +43,7 @@ const (
 	DropSlow            // the rest of a telegram did not come in time
 	DropIdle            // no telegram began on a connection in time
 	DropUntaken         // a peer did not take a telegram in time
+	DropReceipt         // a result that was sent and for which no receipt came: it is delivered again
 	DropEnding          // the daemon ended before the process of an order did
 	DropSend            // the operating system did not send
 	DropOverflow        // the socket's buffer had no room
@@ -88,6 +89,7 @@ var dropNames = [dropCount]string{
 	DropSlow:            "too slow",
 	DropIdle:            "idle",
 	DropUntaken:         "telegram not taken",
+	DropReceipt:         "result without a receipt",
 	DropEnding:          "daemon ended",
 	DropSend:            "not sent",
 	DropOverflow:        "no room in the socket's buffer",

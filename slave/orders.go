@@ -106,6 +106,9 @@ func (e *endpoint) serveConnection(ctx context.Context, conn net.Conn, _ netip.A
 	for {
 		t, err := c.next(ctx)
 		if err != nil {
+			if c.open != nil && ctx.Err() == nil && StreamDrop(err) == NoDrop {
+				e.drops.Count(DropReceipt)
+			}
 			c.settle(false, notTaken(t, err))
 			e.countStreamError(conn, err)
 			return
@@ -197,7 +200,10 @@ func (c *conversation) serve(ctx context.Context, t telegram.Telegram) error {
 
 // order answers one order. With the next order on the same connection, there will be no receipt of the one before.
 func (c *conversation) order(ctx context.Context, q telegram.ExecutionOrder) error {
-	c.settle(false, "the next order came instead of a receipt")
+	if c.open != nil {
+		c.drops.Count(DropReceipt)
+		c.settle(false, "the next order came instead of a receipt")
+	}
 	r, drop := c.execute(ctx, q)
 	if drop != NoDrop {
 		return c.dropped(q, drop)

@@ -22,6 +22,7 @@ type post struct {
 	dir     string
 	records *Records
 	log     *logBook
+	drops   Drops // of the delivery
 }
 
 func openPost(t testing.TB, dir string) *post {

@@ -64,7 +64,7 @@ func NewServer(cfg Config, file *contactfile.File, packets PacketConn, listener 
 		return nil, err
 	}
 	s.execution.outbox = s.outbox
-	s.delivery = newDelivery(s.outbox, cfg.Manager, listener.Addr(), own)
+	s.delivery = newDelivery(s.outbox, cfg.Manager, listener.Addr(), &s.drops, own)
 	s.delivery.security = cfg.Security
 	inquiries := Rate{PerSecond: MaxInquiries, AtOnce: MaxInquiries}.Allowance()
 	s.endpoint = endpoint{responder: s, packets: packets, listener: listener, perPeer: MaxPeerConnections, log: own, drops: &s.drops,

@@ -219,7 +219,7 @@ func deliverOver(t *testing.T, security *credentials.Security, manager func(net.
 		manager(conn)
 	})
 	log, _ := newLog()
-	d := newDelivery(p.outbox, must(NewAddress(listener.Addr().String())), nil, log)
+	d := newDelivery(p.outbox, must(NewAddress(listener.Addr().String())), nil, &Drops{}, log)
 	d.security = security
 	delivered, err = d.attempt(t.Context())
 	return p, delivered, err
@@ -311,9 +311,9 @@ func TestASealedSimulationServesEachOfItsHosts(t *testing.T) {
 	plain := must(net.Dial("tcp", listener.Addr().String()))
 	send(t, plain, xq("sim01", 0x0100, "ONLINE"))
 	requireClosed(t, plain)
-	require.Eventually(t, func() bool { return s.Drops().Of(DropNotSealed) == 1 }, patience, pollOften)
+	require.Eventually(t, func() bool { return s.Drops().Of(DropNotSealed) == 1 && s.Drops().Of(DropReceipt) == 2 }, patience, pollOften)
 	cancel()
 	require.NoError(t, await(t, ended))
-	assert.Equal(t, map[string]uint64{"TLS handshake": 1, "not sealed": 1}, s.Drops().All())
+	assert.Equal(t, map[string]uint64{"TLS handshake": 1, "not sealed": 1, "result without a receipt": 2}, s.Drops().All())
 	assert.Len(t, book.with("connection not taken"), 2)
 }
