@@ -166,14 +166,15 @@ func (d *Drops) All() map[string]uint64 {
 	return all
 }
 
-// Report logs what was dropped since the last line, now and again and at the end of ctx.
+// Report logs what was dropped since the last line, now and again and at the end of ctx. Events in maintenance are left out: nothing is
+// amiss with them, and each has its own line.
 func (d *Drops) Report(ctx context.Context, log *slog.Logger) {
 	var said [dropCount]uint64
 	for goesOn := true; goesOn; {
 		goesOn = pause(ctx, dropReport)
 		var reasons []any
 		for reason, n := range d.Each() {
-			if n > said[reason] {
+			if n > said[reason] && reason != DropMaintenance {
 				reasons = append(reasons, slog.Uint64(reason.String(), n-said[reason]))
 				said[reason] = n
 			}
