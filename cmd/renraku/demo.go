@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"renraku/cmd/internal/duration"
 	"renraku/cmd/internal/exit"
 	"renraku/slave"
 	"renraku/telegram"
@@ -43,7 +44,7 @@ func demoCommand() *cobra.Command {
 		RunE: func(c *cobra.Command, _ []string) error { return demo(c, f) },
 	}
 	c.Flags().IntVar(&f.slaves, "slaves", 3, "the `number` of slaves")
-	c.Flags().DurationVar(&f.length, "for", 0, "end after this `time`; 0: on Ctrl-C")
+	duration.Flag(c.Flags(), &f.length, "for", "end after this `time`; 0: on Ctrl-C")
 	c.Flags().StringVar(&f.dir, "dir", "", "keep the daemons' files in this `directory` (default: a temporary one)")
 	return c
 }

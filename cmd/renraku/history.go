@@ -9,12 +9,11 @@ import (
 	"io"
 	"io/fs"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"renraku/cmd/internal/duration"
 	"renraku/cmd/internal/exit"
 	"renraku/cmd/internal/screen"
 	"renraku/cmd/internal/words"
@@ -121,7 +120,7 @@ var sinceLayouts = []string{time.DateOnly, "2006-01-02 15:04", "2006-01-02T15:04
 
 // parseSince reads how long before now, or a time.
 func parseSince(s string, now time.Time) (time.Time, error) {
-	if d, ok := parseAgo(s); ok {
+	if d, err := duration.Parse(s); err == nil && d >= 0 {
 		return now.Add(-d), nil
 	}
 	for _, layout := range append([]string{time.RFC3339}, sinceLayouts...) {
@@ -131,24 +130,6 @@ func parseSince(s string, now time.Time) (time.Time, error) {
 	}
 	return time.Time{}, fmt.Errorf("--since %q: neither how long ago, such as 30m, 2h or 7d, nor a time, such as 2026-11-22, "+
 		"2026-11-22T10:43 or 2026-11-22T10:43:05Z", s)
-}
-
-// parseAgo reads a duration of Go that may have days of 24 hours before its hours, such as 7d or 1d12h.
-func parseAgo(s string) (time.Duration, bool) {
-	const most = 100 * 366 // days, so that no sum overflows
-	var days time.Duration
-	if before, after, ok := strings.Cut(s, "d"); ok {
-		n, err := strconv.ParseUint(before, 10, 64)
-		if err != nil || n > most {
-			return 0, false
-		}
-		days = time.Duration(n) * 24 * time.Hour
-		if s = after; s == "" {
-			return days, true
-		}
-	}
-	d, err := time.ParseDuration(s)
-	return days + d, err == nil && d >= 0 && d <= most*24*time.Hour
 }
 
 // historyReader reads the history and counts what it meets.

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"renraku/cmd/internal/control"
+	"renraku/cmd/internal/duration"
 	"renraku/cmd/internal/exit"
 	"renraku/contactfile"
 	"renraku/manager"
@@ -36,7 +37,8 @@ func maintainCommand() *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error { return maintain(c, f, args) },
 	}
 	dirFlag(c, &f.dir)
-	c.Flags().DurationVar(&f.length, "for", manager.DefaultMaintenance, "how long, from now on: "+slave.AsWritten(manager.LeastMaintenance)+" to "+
+	f.length = manager.DefaultMaintenance
+	duration.Flag(c.Flags(), &f.length, "for", "how long, from now on, such as 2h or 2d: "+slave.AsWritten(manager.LeastMaintenance)+" to "+
 		slave.AsWritten(manager.MostMaintenance))
 	c.Flags().BoolVar(&f.off, "off", false, "end it")
 	c.Flags().BoolVar(&f.json, "json", false, "print JSON")

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"renraku/cmd/internal/control"
+	"renraku/cmd/internal/duration"
 	"renraku/manager"
 	"renraku/slave"
 )
@@ -38,7 +39,7 @@ func (m *managerStation) Maintain(request control.Maintain) (control.Maintenance
 }
 
 func maintenanceLength(text string) (time.Duration, error) {
-	length, err := time.ParseDuration(text)
+	length, err := duration.Parse(text)
 	if err != nil || length < manager.LeastMaintenance || length > manager.MostMaintenance {
 		return 0, control.WrongRequest("a maintenance for %q: %s to %s are right", text, slave.AsWritten(manager.LeastMaintenance),
 			slave.AsWritten(manager.MostMaintenance))

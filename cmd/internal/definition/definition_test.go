@@ -246,7 +246,7 @@ env = { LANG = "C", EMPTY = "" }
 id = "Q"
 command = ["/p"]
 type = "simple"
-timeout = "168h"
+timeout = "7d"
 settle = "1m"
 status = "S"
 check = ["/c"]

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"renraku/cmd/internal/duration"
 )
 
 // table is a table of the file while it is read. Its getters note what is wrong and give a default then; a key that no getter
@@ -123,7 +125,7 @@ func (t *table) duration(key string, allowed span, standard time.Duration) time.
 		t.wrong(key, "%s is not a duration in quotes: %v", shown(t.values[key]), allowed)
 		return standard
 	}
-	d, err := time.ParseDuration(s)
+	d, err := duration.Parse(s)
 	switch {
 	case err != nil:
 		t.wrong(key, "%s is not a duration: %v", quoted(s), allowed)

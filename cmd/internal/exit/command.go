@@ -59,7 +59,7 @@ func rightValue(f *pflag.Flag) string {
 	case "int":
 		return "a whole number such as 3"
 	case "duration":
-		return "a time such as 20s or 1m30s"
+		return "a time such as 20s, 1h30m or 7d"
 	case "bool":
 		return "true or false"
 	}

@@ -56,7 +56,7 @@ func TestWrongUsageNamesWhatIsMissingOrTooMuch(t *testing.T) {
 		{"try", cobra.NoArgs, []string{"-xy"}, "no flag -xy; usage: try"},
 		{"try", cobra.NoArgs, []string{"--n"}, "--n: its value is missing; usage: try"},
 		{"try", cobra.NoArgs, []string{"--n", "many"}, `--n "many": a whole number such as 3 is right; usage: try`},
-		{"try", cobra.NoArgs, []string{"--for", "3"}, `--for "3": a time such as 20s or 1m30s is right; usage: try`},
+		{"try", cobra.NoArgs, []string{"--for", "3"}, `--for "3": a time such as 20s, 1h30m or 7d is right; usage: try`},
 		{"try", cobra.NoArgs, []string{"--all=maybe"}, `--all "maybe": true or false is right; usage: try`},
 	} {
 		command := &cobra.Command{Use: c.use, Args: Args(c.check), SilenceUsage: true, SilenceErrors: true, DisableFlagsInUseLine: true,
