@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -208,9 +209,17 @@ func (s *StatusControl) Maintained() map[string]time.Time {
 	return all
 }
 
+// reasonBegins begins the text of every SKIPPED of a server in maintenance, and of no other.
+const reasonBegins = "in maintenance until "
+
+// ForMaintenance says whether nothing was ordered since the server is in maintenance.
+func ForMaintenance(outcome, text string) bool {
+	return outcome == string(slave.Skipped) && strings.HasPrefix(text, reasonBegins)
+}
+
 // reason is why nothing is ordered on the host.
 func (m *maintained) reason(host telegram.Host) string {
-	return fmt.Sprintf("in maintenance until %s (renraku maintain --off %v)", m.until.Format(time.RFC3339), host)
+	return fmt.Sprintf(reasonBegins+"%s (renraku maintain --off %v)", m.until.Format(time.RFC3339), host)
 }
 
 // maintenanceAt is the maintenance of a host, nil where it is not in it.

@@ -27,7 +27,8 @@ func runCommand() *cobra.Command {
 		Short: "Order a process on one server, some, or all at once",
 		Long: "Orders a process of the definition, and prints one row for each server when all have answered; in a terminal\n" +
 			"where the rows have no room, a summary follows them, failures first. Each server checks its own contact file again, so that\n" +
-			"nothing is started twice. Exit status 0 when every outcome is LAUNCHED or ALREADY.\n" +
+			"nothing is started twice. Exit status 0 when every outcome is LAUNCHED or ALREADY; servers in maintenance that --all or a\n" +
+			"pattern means are SKIPPED and do not count in it, where any other is meant; one that is named does.\n" +
 			"With --dry-run nothing is sent: READY means that the manager's check allows the order.",
 		Args: exit.Args(cobra.ExactArgs(1)),
 		RunE: func(c *cobra.Command, args []string) error { return order(c, args[0], f) },
@@ -82,10 +83,20 @@ func order(c *cobra.Command, process string, f runFlags) error {
 	if err != nil {
 		return err
 	}
-	if slices.ContainsFunc(rows, func(r control.Row) bool { return !isWell(r.Outcome) }) {
+	if !allWell(rows, f.hosts) {
 		return exit.With(exit.NotWell, nil) // the rows have said it
 	}
 	return nil
+}
+
+// allWell says whether nothing is left to be done on the servers that are meant: those of a pattern, or all, are without the ones in
+// maintenance, which are to be left alone; but one that is named is meant. Where nothing is well, not all is.
+func allWell(rows []control.Row, patterns []string) bool {
+	leftAlone := func(r control.Row) bool {
+		return manager.ForMaintenance(r.Outcome, r.Text) && !slices.Contains(patterns, r.Host)
+	}
+	well := func(r control.Row) bool { return isWell(r.Outcome) }
+	return slices.ContainsFunc(rows, well) && !slices.ContainsFunc(rows, func(r control.Row) bool { return !well(r) && !leftAlone(r) })
 }
 
 // allRows has one row for each server in definition order; for one without a result it says so.

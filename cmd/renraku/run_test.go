@@ -153,6 +153,30 @@ func TestSummaryHasFailuresBeforeWhatWasSkipped(t *testing.T) {
 	assert.Equal(t, []string{"UNREACHABLE", "UNREACHABLE", "LOST", "REFUSED", "SKIPPED", "SKIPPED"}, outcomes)
 }
 
+func TestServersInMaintenanceCountInTheExitStatusWhereTheyAreNamed(t *testing.T) {
+	row := func(host, outcome, text string) control.Row {
+		return control.Row{Host: host, Outcome: outcome, Text: text}
+	}
+	const left, stopped = "in maintenance until 2026-11-22T10:43:05Z (renraku maintain --off app02)", "the server is STOPPED"
+	app02 := row("app02", "SKIPPED", left)
+	for _, c := range []struct {
+		rows     []control.Row
+		patterns []string // none: all
+		want     bool
+	}{
+		{[]control.Row{row("app01", "LAUNCHED", ""), row("app03", "ALREADY", "")}, nil, true},
+		{[]control.Row{row("app01", "LAUNCHED", ""), app02}, nil, true},
+		{[]control.Row{row("app01", "READY", ""), app02}, []string{"app*"}, true},
+		{[]control.Row{row("app01", "LAUNCHED", ""), app02}, []string{"app01", "app02"}, false},
+		{[]control.Row{row("app01", "LAUNCHED", ""), app02}, []string{"app*", "app02"}, false},
+		{[]control.Row{row("app01", "LAUNCHED", ""), app02, row("app03", "SKIPPED", stopped)}, nil, false},
+		{[]control.Row{row("app01", "LAUNCHED", ""), row("app02", "REFUSED", left)}, nil, false}, // whatever a slave says
+		{[]control.Row{app02}, nil, false},
+	} {
+		assert.Equal(t, c.want, allWell(c.rows, c.patterns), "%v of %v", c.rows, c.patterns)
+	}
+}
+
 func TestProgressNamesTheLastThatAreWaitedFor(t *testing.T) {
 	t.Parallel()
 	p := &progress{process: "ONLINE", servers: 5, waiting: map[string]bool{"a": true, "b": true, "c": true, "d": true, "e": true}, counts: map[string]int{}}
