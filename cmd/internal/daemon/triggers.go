@@ -32,11 +32,15 @@ func (d *Daemon) openTriggers(o Options) error {
 	return err
 }
 
-// triggersOf is the triggers of the definition that this daemon has.
+// triggersOf is the triggers of the definition that this daemon has: of the local ones, those whose process this server has.
 func (d *Daemon) triggersOf(def *definition.Definition) []trigger.Trigger {
 	var here []trigger.Trigger
 	for i := range def.Triggers {
-		if t := &def.Triggers[i]; t.Here(d.host, d.Role == definition.ManagerRole) {
+		t := &def.Triggers[i]
+		if !t.Here(d.host, d.Role == definition.ManagerRole) {
+			continue
+		}
+		if p := def.Process(t.Process); !t.Local || p != nil && p.On(d.host) {
 			here = append(here, *t)
 		}
 	}

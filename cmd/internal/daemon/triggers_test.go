@@ -178,3 +178,37 @@ func TestManagerThatIsNotToSuspectItselfNeverDoes(t *testing.T) {
 	assert.NotContains(t, log.String(), "ISOLATED")
 	assert.NotContains(t, log.String(), "isolation ended")
 }
+
+// A daemon does not say that a trigger fires which is for others.
+func TestALocalTriggerIsOfTheServersThatHaveItsProcess(t *testing.T) {
+	t.Parallel()
+	d, _, c, log := simulated(t, "0", `
+[[process]]
+id = "THERE"
+command = ["/bin/true"]
+hosts = ["sim1"]
+[[process]]
+id = "HERE"
+command = ["/bin/true"]
+[[trigger]]
+process = "THERE"
+local = true
+message = '^go$'
+[[trigger]]
+process = "THERE"
+local = true
+hosts = ["*"]
+message = '^go$'
+[[trigger]]
+process = "HERE"
+local = true
+message = '^go$'
+`)
+	require.NoError(t, c.Message(t.Context(), "go"))
+	cmdtest.Until(t, 20*time.Second, "its own process", func() bool { return ordered(t, d)["mgr01 HERE MESSAGE"] == 1 })
+	assert.NotContains(t, log.String(), "trigger of THERE fires")
+	slaves := Daemon{host: "sim1", Role: definition.SlaveRole}
+	assert.Len(t, slaves.triggersOf(d.current.Load()), 3)
+	slaves.host = "sim2"
+	assert.Len(t, slaves.triggersOf(d.current.Load()), 1)
+}
