@@ -129,6 +129,26 @@ func TestTheContactFileIsComparedWithWhatIsExpected(t *testing.T) {
 	}
 }
 
+// The last answer may come through when the direction that is cut off changes: it was under way, or comes between both settings.
+func TestAnotherCutGivesTheWholeTimeForStoppedAgain(t *testing.T) {
+	for i := range weathers {
+		w := &weathers[i]
+		t.Run(w.name, func(t *testing.T) {
+			b, wrong := boardOf(t, contactfile.Running, contactfile.Stopped)
+			s := &soak{board: b, fleet: &fleet{}, figures: newFigures()}
+			s.set([]string{"app1"}, w)
+			b.look()
+			assert.Empty(t, wrong.n)
+			assert.Equal(t, w.finds, b.hosts["app1"].operating)
+			if w.finds == contactfile.Stopped {
+				b.hosts["app1"].since = time.Now().Add(-stoppedBound)
+				b.look()
+				assert.Equal(t, map[kind]int{wrongRunning: 1}, wrong.n)
+			}
+		})
+	}
+}
+
 func TestEventsOfASlaveTakeTurns(t *testing.T) {
 	const running, stopped = `{"time":"2026-11-22T10:43:06Z","msg":"sim1 RUNNING","host":"sim1"}` + "\n",
 		`{"time":"2026-11-22T10:43:07Z","msg":"sim1 STOPPED","host":"sim1"}` + "\n"

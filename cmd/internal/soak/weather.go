@@ -96,9 +96,14 @@ func drawTime(random *rand.Rand, least, most time.Duration) time.Duration {
 	return least + time.Duration(random.Int64N(int64(most-least)))
 }
 
-// set has the proxies have this weather. What it lets nobody find is expected no more before, and what it lets find is afterwards.
+// set has the proxies have this weather. What it lets nobody find is expected no more before, and what it lets find is afterwards. From one
+// that cuts off in one direction to one that does in the other, an answer may come through: the time for STOPPED begins once more.
 func (s *soak) set(hosts []string, w *weather, proxies ...*slavetest.Proxy) {
-	s.board.release(hosts, w.finds)
+	keep := w.finds
+	if keep == contactfile.Stopped {
+		keep = anything
+	}
+	s.board.release(hosts, keep)
 	streams := w.streams
 	if s.fleet.keys != nil && streams.Within > 0 {
 		streams.Within += handshakeLength
