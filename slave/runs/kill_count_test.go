@@ -92,7 +92,7 @@ func (c *counter) order(o *ordered, results []contactfile.HistoryRecord, stands 
 	}
 	became := becameOf(results)
 	c.n[became]++
-	if became == countUnknown && !o.fault.parent {
+	if (became == countUnknown || results[0].Text == killedAtOnce) && !o.fault.parent {
 		wrong(countFalseUnknown)
 	}
 	if !slices.Contains(o.mayBecome(), became) || !o.isRight(became, results, starts, ends) || o.told != "" && o.told != results[0].Outcome {
@@ -110,12 +110,15 @@ func outcomes(results []contactfile.HistoryRecord) (all []string) {
 	return all
 }
 
+// killedAtOnce is the text where the parent was killed before it had read what to run.
+const killedAtOnce = "not started: start the parent of the run: broken pipe"
+
 // becameOf is the count that the results of one order belong to.
 func becameOf(results []contactfile.HistoryRecord) int {
 	switch last := results[len(results)-1]; {
 	case strings.HasPrefix(last.Text, "unknown: "):
 		return countUnknown
-	case strings.HasPrefix(last.Text, "never started: "):
+	case strings.HasPrefix(last.Text, "never started: "), last.Text == killedAtOnce:
 		return countNeverStarted
 	case strings.HasPrefix(last.Text, "exit status 3"):
 		return countFailed
