@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -48,4 +49,18 @@ func TestThePageSaysThatMonitoringHasEnded(t *testing.T) {
 	require.Equal(t, 0, f.Renraku(t, cmdtest.Manager, "start").Code)
 	p.await("no banner", `document.getElementById("banners").children.length === 0`)
 	p.awaitRows(patience, "mgr01 RUNNING NOT-STARTED", "app01 RUNNING NOT-STARTED", "app02 RUNNING NOT-STARTED")
+}
+
+// A browser keeps pages that were left, and has six connections for one server.
+func TestAPageThatIsLeftGivesItsConnectionBack(t *testing.T) {
+	f := newFleet(t, false)
+	p := browse(t, desk)
+	for range 8 {
+		p.open(f.url, 3)
+		p.do(chromedp.Navigate("about:blank"))
+	}
+	p.do(chromedp.Evaluate[chromedp.Void]("history.back()"))
+	p.await("live again", `document.getElementById("link-text")?.textContent === "live"`)
+	require.Equal(t, 0, f.all[cmdtest.Second].Terminate(t))
+	p.awaitRows(patience, "app02 STOPPED NOT-STARTED")
 }

@@ -71,4 +71,8 @@ document.addEventListener("visibilitychange", () => {
   if (document.hidden) pause = setTimeout(close, pauseAfter);
   else if (!source) open();
 });
+addEventListener("pagehide", close); // a browser keeps a page that was left, with its connection, for whoever goes back
+addEventListener("pageshow", () => {
+  if (!source) open();
+});
 open();
