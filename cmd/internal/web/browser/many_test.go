@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -28,9 +29,9 @@ import (
 
 const (
 	many     = 10_000
-	mostSize = 200 << 20 // bytes of the browser's process for the page
-	openings = 4         // the machine may be busy with something else at one of them
-	watching = 5         // pages at once while polling is measured
+	mostSize = 200_000_000 // bytes of the browser's process for the page
+	openings = 7           // of which the middle one counts
+	watching = 5           // pages at once while polling is measured
 	measured = 5 * time.Second
 	rounds   = 3
 	leastOf  = 0.98 // inquiries with pages open, of those without
@@ -99,27 +100,25 @@ func (m *manyServers) inquiries(in time.Duration) float64 {
 }
 
 func TestTenThousandServersAreSeenAtOnceAndSoIsEveryChange(t *testing.T) {
+	limit := time.Duration(float64(aSecond) * busy(t))
 	m := newManyServers(t)
 	p := browse(t, desk)
-	var views []float64
+	var views, changes []time.Duration
 	for range openings {
 		p.do(chromedp.Navigate("about:blank"))
 		p.open(m.url, many+1)
 		p.await("the mark", `performance.getEntriesByName("shown").length === 1`)
-		views = append(views, eval[float64](p, `performance.getEntriesByName("shown")[0].startTime`))
+		milliseconds := eval[float64](p, `performance.getEntriesByName("shown")[0].startTime`)
+		views = append(views, time.Duration(milliseconds)*time.Millisecond)
 	}
-	t.Logf("first view with %d servers, milliseconds after the page was opened: %.0f", many, views)
-	assert.Less(t, slices.Min(views), 1000.0)
+	assertMedian(t, views, limit, "after it was opened the page showed %d servers", many)
 	p.shot("many")
+	assertSize(t, p, "with all servers")
 
-	var changes []time.Duration
 	for i := range openings {
-		out := cmdtest.Renraku(t, "run", "ONLINE", "--host", fmt.Sprintf("sim%05d", 7000+i), "--dir", m.dir)
-		require.Equal(t, 0, out.Code, out.Stderr)
-		changes = append(changes, p.awaitCell(patience, 7000+i, "online"))
+		changes = append(changes, m.change(t, p, 7000+i))
 	}
-	t.Logf("a change is seen so long after the order was done: %v", changes)
-	assert.Less(t, slices.Min(changes), aSecond)
+	assertMedian(t, changes, limit, "after an order was given the page showed its status")
 
 	out := cmdtest.Renraku(t, "run", "ONLINE", "--all", "--dir", m.dir)
 	require.Equal(t, 0, out.Code, out.Stderr[:min(len(out.Stderr), 500)])
@@ -133,9 +132,50 @@ func TestTenThousandServersAreSeenAtOnceAndSoIsEveryChange(t *testing.T) {
 	p.await("the middle of the table", `Array.from(document.querySelectorAll("#table .row"), (r) => Number(r.getAttribute("aria-rowindex"))).includes(5002)`)
 	assert.Less(t, eval[int](p, `document.querySelectorAll("#table .row").length`), 100, "only those that are seen stand in the document")
 
+	assertSize(t, p, "at the end")
+}
+
+// change orders ONLINE on a server, and gives how long it takes from then on until the page shows it: the order itself too.
+func (m *manyServers) change(t *testing.T, p *page, place int) time.Duration {
+	t.Helper()
+	began := time.Now()
+	order := control.Order{Process: "ONLINE", Hosts: []string{fmt.Sprintf("sim%05d", place)}}
+	require.NoError(t, control.NewClient(m.dir).Order(t.Context(), order, func(control.Head) {}, func(r control.Row) {
+		require.Equal(t, "LAUNCHED", r.Outcome, r.Text)
+	}))
+	p.awaitCell(patience, place, "online")
+	return time.Since(began).Round(time.Millisecond)
+}
+
+// assertMedian asserts that the middle one of some times is below a limit, and logs all of them.
+func assertMedian(t *testing.T, times []time.Duration, limit time.Duration, what string, args ...any) {
+	t.Helper()
+	sorted := slices.Sorted(slices.Values(times))
+	median := sorted[len(sorted)/2]
+	said := fmt.Sprintf("%s: median %v of %v", fmt.Sprintf(what, args...), median, times)
+	t.Log(said)
+	assert.Less(t, median, limit, said)
+}
+
+// busy is how many times slower than alone whatever is measured may be, for what else the machine has to do before it begins: 1 where
+// twice as much could run as there are processors, as right after a build.
+func busy(t *testing.T) float64 {
+	t.Helper()
+	b, err := os.ReadFile("/proc/loadavg")
+	require.NoError(t, err)
+	load, err := strconv.ParseFloat(strings.Fields(string(b))[0], 64)
+	require.NoError(t, err)
+	times := max(1, load/float64(2*runtime.NumCPU()))
+	t.Logf("load average %.2f of %d processors before the measurement: limits of time are %.1f times as long as on a machine that is idle", load, runtime.NumCPU(), times)
+	return times
+}
+
+// assertSize asserts that the browser takes no more memory for the page than it may.
+func assertSize(t *testing.T, p *page, when string) {
+	t.Helper()
 	size := largestRenderer(t, p)
-	t.Logf("the browser's process for the page: %d MiB, of which JavaScript %d MiB", size>>20, eval[int](p, "performance.memory.usedJSHeapSize")>>20)
-	assert.Less(t, size, mostSize)
+	t.Logf("the browser's process for the page %s: %d MiB, of which JavaScript %d MiB", when, size>>20, eval[int](p, "performance.memory.usedJSHeapSize")>>20)
+	assert.Less(t, size, mostSize, when)
 }
 
 func TestPollingIsUndisturbedByPagesThatWatch(t *testing.T) {
