@@ -278,7 +278,7 @@ func TestTheOnlyConnectionOfAPeerGivesWayAfterAWhile(t *testing.T) {
 		time.Sleep(OnlyConnectionStays - MaxConnections*time.Millisecond - 1)
 		_, drop := c.enter(MaxConnections)
 		assert.Equal(t, DropConnections, drop)
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		c.enterAll(t, MaxConnections, 1)
 		assert.Equal(t, all[:1], c.ended)
 		_, drop = c.enter(MaxConnections)

@@ -108,10 +108,10 @@ func TestARequestThatDoesNotEndIsClosed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, time.Hour)
 		r.end()
-		time.Sleep(closing - 1)
+		time.Sleep(closing - time.Second)
 		synctest.Wait()
 		assert.Empty(t, r.ended, "it waits")
-		time.Sleep(1)
+		time.Sleep(time.Second)
 		synctest.Wait()
 		require.Len(t, r.ended, 1)
 		assert.NoError(t, <-r.ended)

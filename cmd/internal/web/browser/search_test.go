@@ -50,10 +50,8 @@ func TestTheSearchTakesThePatternsOfTheCommands(t *testing.T) {
 	p.shot("search")
 
 	patterns, hosts := patterned(400)
-	for _, more := range []string{"web[001-020]", "web[1-20]", "w[8-12]", "w[1-20]5", "w[1-20]?", "*[1-20]", "r[1-3]s[01-12]", "[1-12][1-12]", "[000-000]",
-		"w[999999999999999998-999999999999999999]", "w[1-9999999999999999999]", "web[001-02]", "web[1-2", "web1]", "web[]", "web[-1-2]", "web[[1-2]", "a.b*", "a^b?"} {
-		patterns = append(patterns, more)
-	}
+	patterns = append(patterns, "web[001-020]", "web[1-20]", "w[8-12]", "w[1-20]5", "w[1-20]?", "*[1-20]", "r[1-3]s[01-12]", "[1-12][1-12]", "[000-000]",
+		"w[999999999999999998-999999999999999999]", "w[1-9999999999999999999]", "web[001-02]", "web[1-2", "web1]", "web[]", "web[-1-2]", "web[[1-2]", "a.b*", "a^b?")
 	hosts = append(hosts, "web001", "web01", "web1", "web020", "web20", "web021", "w7", "w8", "w08", "w12", "w205", "w215", "r1s01", "r3s12", "r4s01", "r1s1", "11", "1112",
 		"000", "w999999999999999999", "w999999999999999997", "a.bc", "axbc", "a^bc")
 	got, some := p.found(patterns, hosts), 0
