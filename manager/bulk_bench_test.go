@@ -50,7 +50,7 @@ func (c *counted) Close() error {
 
 // BenchmarkBulkOrder orders 10,000 simulated slaves at once, in plain and in sealed mode, with every outcome in the history on disk.
 // Beside each, in the same run and in turn, is the limit: as many connections, as many of them at once, in sealed mode with the
-// handshake of TLS and no more than 64, that carry the same bytes to and fro, and one write of as many records that waits for the disk. x-bare is the
+// handshake of TLS and no more than 16, that carry the same bytes to and fro, and one write of as many records that waits for the disk. x-bare is the
 // time of the order over that of the limit; connections is the most there were at once.
 func BenchmarkBulkOrder(b *testing.B) {
 	b.Run("plain", func(b *testing.B) { bulkOrders(b, nil) })
@@ -91,7 +91,7 @@ func bulkOrders(b *testing.B, keys *slavetest.Keys) {
 // atOnce is how many of the limit there are at once: more would only wait for the processor in their handshakes.
 func atOnce(connections int, sealed bool) int {
 	if sealed {
-		return min(connections, maxHandshakes)
+		return min(connections, maxJoinsPerAddress)
 	}
 	return connections
 }

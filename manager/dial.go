@@ -25,6 +25,10 @@ const (
 	// maxPerAddress is how many connections to one address are open or being made at once; further orders wait. A program that answers
 	// as many slaves (renraku simulate) takes twice as many, and may be late to see the end of some.
 	maxPerAddress = slave.MaxConnections / 2
+
+	// maxJoinsPerAddress is how many of these at once are being made and do their handshake; slow ones make no room. One machine does that
+	// work at the other end, and gives up each after credentials.HandshakeWait from when it was made: two in a second are enough.
+	maxJoinsPerAddress = 16
 )
 
 // dials bounds the connections of orders, so that many at once do not overrun the peers.
@@ -39,8 +43,9 @@ type dials struct {
 
 // places are those at one address.
 type places struct {
-	taken chan struct{}
-	users int // that have a place or wait for one
+	taken   chan struct{}
+	joining chan struct{} // those that begin with a handshake, until its end
+	users   int           // that have a place or wait for one
 }
 
 func newDials() *dials {
@@ -57,30 +62,41 @@ type secureFunc func(ctx context.Context, conn net.Conn) (net.Conn, error)
 // dial waits for its places, connects and, where secure is not nil, does the handshake. leave is for when the connection has been
 // closed.
 func (d *dials) dial(ctx context.Context, to netip.AddrPort, connect dialFunc, secure secureFunc) (conn net.Conn, leave func(), err error) {
-	if leave, err = d.enter(ctx, to); err != nil {
+	at, leave, err := d.enter(ctx, to)
+	if err != nil {
 		return nil, nil, err
 	}
-	places := d.making
-	if secure != nil {
-		places = d.joining
-	}
-	making, err := takePlace(ctx, places, slowDial)
-	if err != nil {
-		leave()
-		return nil, nil, err
-	}
-	defer making.leave()
-	dialing, cancel := context.WithTimeout(ctx, dialWait)
-	defer cancel()
-	conn, err = connect(dialing, "tcp", to.String())
-	if err == nil && secure != nil {
-		conn, err = d.secure(ctx, conn, secure, &making)
-	}
-	if err != nil {
+	if conn, err = d.begin(ctx, at, to, connect, secure); err != nil {
 		leave()
 		return nil, nil, err
 	}
 	return conn, leave, nil
+}
+
+// begin is dial with a place at the address.
+func (d *dials) begin(ctx context.Context, at *places, to netip.AddrPort, connect dialFunc, secure secureFunc) (net.Conn, error) {
+	places := d.making
+	if secure != nil {
+		select {
+		case at.joining <- struct{}{}:
+			defer func() { <-at.joining }()
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+		places = d.joining
+	}
+	making, err := takePlace(ctx, places, slowDial)
+	if err != nil {
+		return nil, err
+	}
+	defer making.leave()
+	dialing, cancel := context.WithTimeout(ctx, dialWait)
+	defer cancel()
+	conn, err := connect(dialing, "tcp", to.String())
+	if err != nil || secure == nil {
+		return conn, err
+	}
+	return d.secure(ctx, conn, secure, &making)
 }
 
 // secure waits for a place among the handshakes, and does that of the connection; with an error it has closed it.
@@ -122,24 +138,24 @@ func takePlace(ctx context.Context, places chan struct{}, slow time.Duration) (h
 func (p *heldPlace) keep() { p.slow.Stop() }
 
 // enter waits for a place among the connections to the address, at most until ctx ends. leave gives it back, once.
-func (d *dials) enter(ctx context.Context, to netip.AddrPort) (leave func(), err error) {
+func (d *dials) enter(ctx context.Context, to netip.AddrPort) (p *places, leave func(), err error) {
 	d.mu.Lock()
-	p := d.open[to]
+	p = d.open[to]
 	if p == nil {
-		p = &places{taken: make(chan struct{}, maxPerAddress)}
+		p = &places{taken: make(chan struct{}, maxPerAddress), joining: make(chan struct{}, maxJoinsPerAddress)}
 		d.open[to] = p
 	}
 	p.users++
 	d.mu.Unlock()
 	select {
 	case p.taken <- struct{}{}:
-		return sync.OnceFunc(func() {
+		return p, sync.OnceFunc(func() {
 			<-p.taken
 			d.forget(to, p)
 		}), nil
 	case <-ctx.Done():
 		d.forget(to, p)
-		return nil, ctx.Err()
+		return nil, nil, ctx.Err()
 	}
 }
 

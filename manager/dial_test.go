@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"renraku/slave"
+	"renraku/slave/credentials"
 	"renraku/telegram"
 )
 
@@ -134,6 +136,119 @@ func TestHandshakesAtOnceAreBoundedAndSlowOnesHoldNoOtherUp(t *testing.T) {
 		assert.Equal(t, peers, inHandshake)
 		cancel()
 		all.Wait()
+		assert.Empty(t, d.open)
+	})
+}
+
+// starved is a program at one address whose machine has hardly any processor: those handshakes that are in progress share it, and each
+// has its time from when its connection was made.
+type starved struct {
+	mu       sync.Mutex
+	progress map[net.Conn]*starvedHandshake
+	most     int // in progress at once
+}
+
+type starvedHandshake struct {
+	begun time.Time
+	work  time.Duration // that is left
+	ended chan error
+}
+
+// starvedWork is the processor's time for a handshake there, in all.
+const starvedWork = 50 * time.Millisecond
+
+func (s *starved) connect(context.Context, string, string) (net.Conn, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	conn, _ := net.Pipe()
+	s.progress[conn] = &starvedHandshake{time.Now(), starvedWork, make(chan error, 1)}
+	s.most = max(s.most, len(s.progress))
+	return conn, nil
+}
+
+func (s *starved) handshake(_ context.Context, conn net.Conn) (net.Conn, error) {
+	s.mu.Lock()
+	ended := s.progress[conn].ended
+	s.mu.Unlock()
+	return conn, <-ended
+}
+
+// run shares the processor out until ctx ends.
+func (s *starved) run(ctx context.Context) {
+	for slice := 10 * time.Millisecond; ctx.Err() == nil; time.Sleep(slice) {
+		s.mu.Lock()
+		each := slice / time.Duration(max(len(s.progress), 1))
+		for conn, h := range s.progress {
+			h.work -= each
+			switch {
+			case time.Since(h.begun) > credentials.HandshakeWait:
+				h.ended <- credentials.ErrTooSlow
+			case h.work > 0:
+				continue
+			default:
+				h.ended <- nil
+			}
+			delete(s.progress, conn)
+		}
+		s.mu.Unlock()
+	}
+}
+
+func TestHandshakesWithAStarvedProgramEndInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, s := newDials(), &starved{progress: map[net.Conn]*starvedHandshake{}}
+		ctx, cancel := context.WithCancel(t.Context())
+		var running, all sync.WaitGroup
+		running.Go(func() { s.run(ctx) })
+		var failed atomic.Int64
+		for range 2000 {
+			all.Go(func() {
+				_, leave, err := d.dial(t.Context(), netip.MustParseAddrPort("192.0.2.1:1"), s.connect, s.handshake)
+				if err != nil {
+					failed.Add(1)
+					return
+				}
+				leave()
+			})
+		}
+		all.Wait()
+		cancel()
+		running.Wait()
+		assert.Zero(t, failed.Load())
+		assert.Equal(t, maxJoinsPerAddress, s.most)
+		assert.Empty(t, d.open)
+	})
+}
+
+func TestWhoWaitsForAHandshakeAtAnAddressIsLetGoAtOnceWhenItsTimeEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, s, others := newDials(), &starved{progress: map[net.Conn]*starvedHandshake{}}, sync.WaitGroup{}
+		over := make(chan struct{})
+		never := func(ctx context.Context, conn net.Conn) (net.Conn, error) {
+			<-over
+			return conn, nil
+		}
+		one := netip.MustParseAddrPort("192.0.2.1:1")
+		for range maxJoinsPerAddress {
+			others.Go(func() {
+				_, leave, err := d.dial(t.Context(), one, s.connect, never)
+				assert.NoError(t, err)
+				leave()
+			})
+		}
+		synctest.Wait()
+		begun := time.Now()
+		ctx, cancel := context.WithTimeout(t.Context(), 2*slowHandshake) // slow ones make no room
+		defer cancel()
+		_, _, err := d.dial(ctx, one, s.connect, never)
+		assert.ErrorIs(t, err, context.DeadlineExceeded)
+		assert.Equal(t, 2*slowHandshake, time.Since(begun))
+		assert.Len(t, s.progress, maxJoinsPerAddress, "its connection was not made")
+		_, leave, err := d.dial(t.Context(), one, s.connect, nil)
+		assert.NoError(t, err, "without a handshake it does not wait")
+		leave()
+		close(over)
+		others.Wait()
 		assert.Empty(t, d.open)
 	})
 }

@@ -34,7 +34,8 @@ func Limits(slaves []Slave, sealed, fallback bool) []slave.Limit {
 	}
 	if sealed {
 		limits = append(limits, slave.Limit{At: "manager", What: "handshakes of TLS at once, but for slow ones",
-			Value: fmt.Sprint(maxHandshakes), More: slave.LimitWaits})
+			Value: fmt.Sprint(maxHandshakes), More: slave.LimitWaits},
+			slave.Limit{At: "manager", What: "of these to one address, slow ones too", Value: fmt.Sprint(maxJoinsPerAddress), More: slave.LimitWaits})
 	}
 	if fallback {
 		limits = append(limits, fallbackLimits(sealed)...)
