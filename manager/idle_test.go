@@ -97,7 +97,7 @@ func TestTenThousandIdleConnectionsOfHostileSlavesKeepNoResultBack(t *testing.T)
 			drops := w.server.Drops()
 			require.Eventually(t, func() bool {
 				return h.attempts.Load() >= hostileAttempts && drops.Of(slave.DropConnections) > 0
-			}, patience, time.Millisecond, "they hold all that there are")
+			}, 4*patience, time.Millisecond, "they hold all that there are")
 			begun := time.Now()
 			_, err = proper.Execute(t.Context(), slave.Order{Process: process(t, "ONLINE"), Trigger: slave.ByTime})
 			require.NoError(t, err)
