@@ -275,10 +275,10 @@ func TestTheOnlyConnectionOfAPeerGivesWayAfterAWhile(t *testing.T) {
 			all = append(all, c.enterAll(t, peer, 1)...)
 			time.Sleep(time.Millisecond)
 		}
-		time.Sleep(OnlyConnectionStays - MaxConnections*time.Millisecond - 1)
+		time.Sleep(OnlyConnectionStays - MaxConnections*time.Millisecond - time.Millisecond)
 		_, drop := c.enter(MaxConnections)
 		assert.Equal(t, DropConnections, drop)
-		time.Sleep(time.Nanosecond)
+		time.Sleep(time.Millisecond)
 		c.enterAll(t, MaxConnections, 1)
 		assert.Equal(t, all[:1], c.ended)
 		_, drop = c.enter(MaxConnections)
