@@ -157,8 +157,8 @@ func (o *outbox) add(index int, r *Result, held bool) {
 		p := parcel{index: index, response: r.marked().Response(), held: held, settled: make(chan struct{})}
 		at, _ := o.find(index)
 		o.pending = slices.Insert(o.pending, at, p)
-		o.rouse()
 	}
+	o.rouse() // also where it is not delivered: one after it may be ready now
 	o.noteFirst()
 }
 
@@ -211,14 +211,15 @@ func (o *outbox) sayBroken(err error) {
 	}
 }
 
-// head is the first result without a receipt. It is not ready while the connection of its order has it.
+// head is the first result without a receipt. It is not ready while the connection of its order has it, nor while a record before it was
+// not given to add: two that are written at once come in either order.
 func (o *outbox) head() (p parcel, ready bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if len(o.pending) == 0 {
 		return parcel{}, false
 	}
-	return o.pending[0], !o.pending[0].held
+	return o.pending[0], !o.pending[0].held && o.pending[0].index < o.next
 }
 
 // rouse has the delivery look again.

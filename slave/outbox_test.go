@@ -209,3 +209,25 @@ func TestReceiptsThatCannotBeOpenedSayWhy(t *testing.T) {
 	_, err := openOutbox(app01, p.records, log)
 	require.ErrorContains(t, err, "open the receipts")
 }
+
+// Two runs that end at once are written one after the other, and offered in either order.
+func TestAResultIsNotDeliveredBeforeOneThatStandsBeforeIt(t *testing.T) {
+	for _, outcome := range []Outcome{Launched, Lost} { // the latter the manager is not told
+		p := openPost(t, t.TempDir())
+		results := []Result{
+			{Host: app01, Process: processID("A"), Trigger: ByOrder, Outcome: outcome, Application: NotStarted, Time: noon},
+			{Host: app01, Process: processID("B"), Trigger: ByOrder, Outcome: Launched, Application: NotStarted, Time: noon}}
+		for i := range results {
+			must(p.records.History.Append(results[i].Record()))
+		}
+		p.add(1, &results[1], false)
+		_, ready := p.head()
+		assert.False(t, ready)
+		await(t, p.fresh)
+		p.add(0, &results[0], false)
+		await(t, p.fresh)
+		first, ready := p.head()
+		assert.True(t, ready)
+		assert.Equal(t, outcome == Launched, first.index == 0)
+	}
+}
