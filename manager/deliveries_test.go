@@ -24,7 +24,8 @@ func post(t *testing.T, f *fleet) *responses {
 	return r
 }
 
-// deliverOn delivers on one connection what next gives, until that ends, and gives how many have their receipt.
+// deliverOn delivers on one connection what next gives, until that ends, and gives how many have their receipt; twice as many as may have
+// one are enough.
 func deliverOn(t *testing.T, r *responses, s *pretended, next func(n int) string) (taken int) {
 	ours, theirs := net.Pipe()
 	go func() {
@@ -32,13 +33,13 @@ func deliverOn(t *testing.T, r *responses, s *pretended, next func(n int) string
 		r.serveConnection(t.Context(), theirs, s.address.Addr())
 	}()
 	defer ours.Close()
-	for {
+	for ; taken < 2*slave.MaxResultsAtOnce; taken++ {
 		ours.Write([]byte(next(taken)))
 		if receive(ours, telegram.ExecutionOrderLength) != takenBytes(s.host.String(), "ONLINE") {
-			return taken
+			break
 		}
-		taken++
 	}
+	return taken
 }
 
 func TestASlaveDeliversABoundedNumberOfResults(t *testing.T) {
