@@ -35,7 +35,7 @@ func TestWithoutTheTokenNothingIsOrdered(t *testing.T) {
 	s.server.SetToken(newToken(rightToken))
 	for _, headers := range [][]string{
 		{"Content-Type", "application/json"},
-		withToken(""),
+		withToken(rightToken[1:] + rightToken[:1]),
 		{"Authorization", "Basic " + rightToken, "Content-Type", "application/json"},
 		{"Cookie", "token=" + rightToken, "Content-Type", "application/json"},
 	} {
