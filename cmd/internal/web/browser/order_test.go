@@ -196,7 +196,8 @@ func TestAnotherSitesPageCannotOrderFrameOrRead(t *testing.T) {
 	p.do(navigate(other))
 	p.await("all its tries", `document.title === "tried"`)
 	tries := eval[map[string]string](p, "window.tries")
-	assert.Equal(t, map[string]string{"order": "failed", "simple order": "failed", "history": "failed", "events": "failed", "frame": "blocked", "script": "failed"}, tries)
+	assert.Equal(t, map[string]string{"order": "failed", "simple order": "failed", "history": "failed", "events": "failed", "frame": "tried", "script": "failed"}, tries)
+	assert.Equal(t, []string{f.url}, p.refusedFrames())
 	assert.Empty(t, f.history(t))
 	assert.Equal(t, 3, len(f.Contact(t, cmdtest.Manager)))
 }
