@@ -61,7 +61,7 @@ export const english = {
   older: "Older",
   lookOn: "Nothing so far: look further back",
   historyColumns: ["Time", "Process", "Outcome", "Text"],
-  by: { OPERATOR: "operator", TIME: "preset time", MESSAGE: "message", ORDER: "order" },
+  by: { OPERATOR: "operator", TIME: "preset time", MESSAGE: "message", ORDER: "order", CHECK: "check" },
   orderHere: "Order here…",
   orderOf: (process, by, done, of) => `${process} (${by}): ${done.toLocaleString("en")} of ${plural(of, "server", "servers")} done`,
   waitingFor: (names, more) => `waiting for ${names.join(", ")}${more ? ` and ${more.toLocaleString("en")} more` : ""}`,

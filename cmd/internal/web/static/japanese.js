@@ -63,7 +63,7 @@ export const japanese = {
   older: "さらに前",
   lookOn: "まだ見つかりません。さらに前を探す",
   historyColumns: ["時刻", "処理", "結果", "説明"],
-  by: { OPERATOR: "操作員", TIME: "予定時刻", MESSAGE: "メッセージ", ORDER: "指示" },
+  by: { OPERATOR: "操作員", TIME: "予定時刻", MESSAGE: "メッセージ", ORDER: "指示", CHECK: "点検" },
   orderHere: "このサーバーに指示…",
   orderOf: (process, by, done, of) => `${process}（${by}）: ${number(of)} 台中 ${number(done)} 台完了`,
   waitingFor: (names, more) => `待機: ${names.join("、")}${more ? ` ほか ${number(more)} 台` : ""}`,
