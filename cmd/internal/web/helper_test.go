@@ -210,11 +210,20 @@ type follower struct {
 // follow opens the stream, after the event with that ID where it is not "".
 func (s *site) follow(t testing.TB, after string) *follower {
 	t.Helper()
+	if after == "" {
+		return s.get(t, "/events")
+	}
+	return s.get(t, "/events", "Last-Event-ID", after)
+}
+
+// get opens the stream at a path, with these headers.
+func (s *site) get(t testing.TB, path string, headers ...string) *follower {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url+"/events", nil)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url+path, nil)
 	require.NoError(t, err)
-	if after != "" {
-		r.Header.Set("Last-Event-ID", after)
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
 	}
 	answer, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(r)
 	require.NoError(t, err)

@@ -3,9 +3,12 @@ package web
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strconv"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -157,6 +160,11 @@ func TestAPageThatComesAgainGetsWhatItLacks(t *testing.T) {
 	assert.Equal(t, "delta", e.name)
 	assert.Equal(t, []any{[]any{1.0, true, "NOT-STARTED", 1_800_000_100.0}}, decoded(t, e)["changes"])
 
+	begun := s.get(t, "/events?after="+snapshot.id) // the page itself begins it anew, from where it was
+	assert.Equal(t, "delta", begun.next(t).name)
+	tried := s.get(t, "/events?after="+snapshot.id, "Last-Event-ID", last.id) // and then the browser by itself, which knows better
+	assert.Equal(t, e, tried.next(t))
+
 	for _, id := range []string{"another.0", "nothing", fmt.Sprintf("%s9", last.id)} {
 		assert.Equal(t, "snapshot", s.follow(t, id).next(t).name, id)
 	}
@@ -276,6 +284,28 @@ func TestNothingIsReadWhileNobodyLooks(t *testing.T) {
 		before := s.daemon.asked.Load() + s.daemon.told.Load()
 		time.Sleep(time.Hour)
 		assert.Equal(t, before, s.daemon.asked.Load()+s.daemon.told.Load())
+	})
+}
+
+func TestAPageHasItsTimeToTakeEachEvent(t *testing.T) {
+	s := newSite(t, "mgr01")
+	synctest.Test(t, func(t *testing.T) {
+		s.server.hub = newHub(s.server.hub.fleet, &s.server.counts)
+		ctx, leave := context.WithCancel(t.Context())
+		w, left := &taker{header: http.Header{}}, make(chan struct{})
+		go func() {
+			defer close(left)
+			s.server.stream(w, httptest.NewRequestWithContext(ctx, http.MethodGet, "/events", nil))
+		}()
+		for beats := 1; beats <= 4; beats++ {
+			synctest.Wait()
+			events, deadline := w.sent()
+			assert.Equal(t, beats, strings.Count(events, "event: beat\n"))
+			assert.Equal(t, time.Now().Add(eventWait), deadline)
+			time.Sleep(beatEvery)
+		}
+		leave()
+		<-left
 	})
 }
 
