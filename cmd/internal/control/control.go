@@ -12,7 +12,7 @@
 //
 // Where something is wrong, the answer is a Fault with the HTTP status 400 (the request) or 500 (the daemon).
 //
-// control.go has the messages, server.go the daemon's side, client.go the command's.
+// control.go has the messages, server.go the daemon's side, lines.go the rows of an order, client.go the command's.
 package control
 
 import (

@@ -103,18 +103,17 @@ func order(ctx context.Context, w http.ResponseWriter, r *http.Request, station 
 		done(w, err)
 		return
 	}
-	w.Header().Set("Content-Type", contentType)
-	lines := json.NewEncoder(w)
-	flush := http.NewResponseController(w)
-	line := func(v any) { // an error means that nobody reads any more, which does not stop an order
-		lines.Encode(v)
-		flush.Flush()
+	var lines *Lines
+	err = station.Order(ctx, o, func(h Head) {
+		w.Header().Set("Content-Type", contentType)
+		lines = NewLines(w, 0, 0) // a command that was suspended may go on whenever it likes
+		lines.Add(h)
+	}, func(row Row) { lines.Add(row) })
+	if lines != nil {
+		lines.End()
+		return
 	}
-	started := false
-	err = station.Order(ctx, o, func(h Head) { started = true; line(h) }, func(row Row) { line(row) })
-	if err != nil && !started {
-		done(w, err)
-	}
+	done(w, err)
 }
 
 // command does what one JSON value asks for.

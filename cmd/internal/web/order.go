@@ -6,8 +6,6 @@ import (
 	"io"
 	"mime"
 	"net/http"
-	"sync"
-	"time"
 
 	"renraku/cmd/internal/control"
 )
@@ -49,21 +47,15 @@ func (s *Server) order(w http.ResponseWriter, r *http.Request) {
 
 // carryOut gives the order, and answers with its rows as they come. It goes on when nobody reads them any more.
 func (s *Server) carryOut(w http.ResponseWriter, o control.Order) {
-	lines := &lineWriter{w: w, control: http.NewResponseController(w), more: make(chan struct{}, 1)}
-	started, ended := false, make(chan struct{})
+	var lines *control.Lines
 	err := s.cfg.Source.Order(o, func(h control.Head) {
-		started = true
 		w.Header().Set("Content-Type", "application/x-ndjson")
 		w.Header().Set("X-Accel-Buffering", "no") // a proxy is not to collect the lines
-		lines.add(h)
-		go func() {
-			defer close(ended)
-			lines.run()
-		}()
-	}, func(row control.Row) { lines.add(row) })
-	if started {
-		lines.end()
-		<-ended
+		lines = control.NewLines(w, beatEvery, eventWait)
+		lines.Add(h)
+	}, func(row control.Row) { lines.Add(row) })
+	if lines != nil {
+		lines.End()
 		return
 	}
 	status := http.StatusInternalServerError
@@ -71,81 +63,6 @@ func (s *Server) carryOut(w http.ResponseWriter, o control.Order) {
 		status = http.StatusBadRequest
 	}
 	fault(w, status, err.Error())
-}
-
-// lineWriter writes lines while the order goes on: the order never waits for whoever reads. What waits is one line for each server at
-// most.
-type lineWriter struct {
-	w       http.ResponseWriter
-	control *http.ResponseController
-	more    chan struct{} // there is something to do
-
-	mu      sync.Mutex
-	waiting []byte
-	over    bool
-}
-
-func (l *lineWriter) add(v any) {
-	b, _ := json.Marshal(v) // it always encodes
-	l.mu.Lock()
-	l.waiting = append(append(l.waiting, b...), '\n')
-	l.mu.Unlock()
-	l.wake()
-}
-
-func (l *lineWriter) end() {
-	l.mu.Lock()
-	l.over = true
-	l.mu.Unlock()
-	l.wake()
-}
-
-func (l *lineWriter) wake() {
-	select {
-	case l.more <- struct{}{}:
-	default:
-	}
-}
-
-// run writes until the end, or until nobody reads.
-func (l *lineWriter) run() {
-	beat := time.NewTimer(beatEvery)
-	defer beat.Stop()
-	for {
-		var b []byte
-		over := false
-		select {
-		case <-l.more:
-			b, over = l.take()
-		case <-beat.C:
-			b = []byte{'\n'}
-		}
-		if len(b) > 0 && l.write(b) != nil {
-			return
-		}
-		if over {
-			return
-		}
-		beat.Reset(beatEvery)
-	}
-}
-
-// take gives the lines that wait, and whether there are no more after them.
-func (l *lineWriter) take() (lines []byte, over bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	lines, l.waiting = l.waiting, nil
-	return lines, l.over
-}
-
-func (l *lineWriter) write(b []byte) error {
-	if err := l.control.SetWriteDeadline(time.Now().Add(eventWait)); err != nil {
-		return err
-	}
-	if _, err := l.w.Write(b); err != nil {
-		return err
-	}
-	return l.control.Flush()
 }
 
 // fault answers that a request was not done, and why.
