@@ -1,7 +1,6 @@
 package web
 
 import (
-	"bufio"
 	"net/http"
 	"strings"
 	"testing"
@@ -108,16 +107,4 @@ func TestMetricsAreServedWhereTheyAreSet(t *testing.T) {
 	assert.Equal(t, "renraku_up 1\n", body)
 	answer, _ = s.do(t, "GET", "/metrics", "", "Host", "evil.example.net")
 	assert.Equal(t, http.StatusMisdirectedRequest, answer.StatusCode)
-}
-
-func TestAHeaderThatIsTooLargeIsRefused(t *testing.T) {
-	s := newSite(t, "mgr01").serve(t)
-	c := s.dial(t)
-	c.Write([]byte("GET / HTTP/1.1\r\nHost: localhost\r\nX-Long: " + strings.Repeat("x", 2*maxHeader))) // the end of it may find nobody
-	line, err := bufio.NewReader(c).ReadString('\n')
-	if err == nil { // else it was closed before that could be said
-		assert.Equal(t, "HTTP/1.1 431 Request Header Fields Too Large\r\n", line)
-	}
-	answer, _ := s.do(t, "GET", "/", "", "X-Long", strings.Repeat("x", maxHeader/2))
-	assert.Equal(t, 200, answer.StatusCode)
 }
