@@ -315,3 +315,13 @@ func TestEndOfMonitoringAndItsBeginningLeaveMaintenanceAsItIs(t *testing.T) {
 		assert.Empty(t, f.happened(), "it runs, as before")
 	})
 }
+
+func TestTheClockIsLookedAtNowAndAgainSinceSomebodyMaySetIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, _ := maintainedFleet(t, usual(2))
+		f.maintain(time.Hour, f.slaves[0])
+		assert.Equal(t, maintenanceLook, f.status.endMaintenanceInTime())
+		f.maintain(maintenanceLook/2, f.slaves[1])
+		assert.Equal(t, maintenanceLook/2, f.status.endMaintenanceInTime())
+	})
+}

@@ -30,6 +30,7 @@ func TestAPageGetsEverythingAndThenWhatChanges(t *testing.T) {
 	require.NoError(t, err)
 	f := s.follow(t, "")
 	assert.Equal(t, "text/event-stream", f.answer.Header.Get("Content-Type"))
+	assert.Equal(t, "no", f.answer.Header.Get("X-Accel-Buffering"))
 	e := f.next(t)
 	assert.Equal(t, "snapshot", e.name)
 	all := decoded(t, e)
