@@ -83,6 +83,7 @@ func TestTheRightTokenNeverWaitsForWrongOnesOfItsAddress(t *testing.T) {
 	answer, body := s.do(t, "POST", "/api/order", oneOrder, withToken(rightToken)...)
 	assert.Equal(t, http.StatusOK, answer.StatusCode, body)
 	assert.Len(t, s.daemon.ordered(), maxWrong+1)
+	assert.Equal(t, maxWrong+1, strings.Count(log.String(), `msg="order from the page" process=ONLINE all=false hosts=2 peer=127.0.0.1`), "who ordered is logged")
 	dropped := s.server.Dropped()
 	assert.Equal(t, uint64(guesses), dropped["page: wrong token"]+dropped["page: too many wrong tokens"], "each is counted")
 	assert.Equal(t, int(dropped["page: wrong token"]), strings.Count(log.String(), "wrong token"), "and those within the limit are logged")

@@ -13,6 +13,14 @@ import (
 	"renraku/cmd/internal/cmdtest"
 )
 
+// crossed is JavaScript for whether there is a cross in a server's cell that is large enough for a name.
+func crossed(place int) string {
+	return fmt.Sprintf(`(() => { const c = document.getElementById("cells"), d = c.dataset, s = c.width / parseFloat(c.style.width);
+		const right = (%[1]d %% d.columns + 1) * d.dx, y = Math.floor(%[1]d / d.columns) * d.dy;
+		const p = c.getContext("2d").getImageData((right - 23) * s, (y + 11) * s, 9 * s, 9 * s).data;
+		return p.some((v, i) => v !== p[i %% 4]); })()`, place)
+}
+
 func TestTheFleetComesUpAndAServerThatStopsIsSeenWithinASecond(t *testing.T) {
 	f := newFleet(t, false)
 	p := browse(t, desk)
@@ -30,6 +38,8 @@ func TestTheFleetComesUpAndAServerThatStopsIsSeenWithinASecond(t *testing.T) {
 	f.AwaitManager(t, patience, "mgr01 RUNNING", "app01 RUNNING", "app02 STOPPED")
 	took := p.awaitCell(aSecond, 2, "stopped")
 	p.awaitRows(aSecond, "app02 STOPPED NOT-STARTED")
+	assert.True(t, eval[bool](p, crossed(2)), "for those who do not see the colour")
+	assert.False(t, eval[bool](p, crossed(1)))
 	t.Logf("the cell changed %v after the contact file", took)
 	assert.Equal(t, "1\nSTOPPED", p.text(".count.stopped"))
 	assert.Equal(t, "(1) renraku · mgr01", eval[string](p, "document.title"))

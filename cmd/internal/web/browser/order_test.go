@@ -150,10 +150,12 @@ func TestAnOrderThatTakesLongIsFollowedToItsEnd(t *testing.T) {
 	p.click("#confirm")
 	p.await("two of three", `document.querySelector("dialog h2").innerText === "ONLINE: 2 of 3 servers done"`)
 	p.await("beats", "window.beats >= 2")
+	p.await("what is in progress", `document.getElementById("progress").innerText === "ONLINE (operator): 2 of 3 servers done\nwaiting for app02"`)
 	assert.Equal(t, "The order goes on if you close this.", p.text("dialog p[role=status]"))
 	require.NoError(t, os.WriteFile(gate, []byte("go\n"), 0o600))
 	p.await("the last row", `document.querySelector("dialog p[role=status]").innerText === "All results are here."`)
 	p.await("their count", `document.querySelector("dialog .totals").innerText === "3 LAUNCHED"`)
+	p.await("nothing in progress", `document.getElementById("progress").innerText === "No order is in progress."`)
 }
 
 func TestProcessesThatANewDefinitionHasCanBeOrderedFromAPageThatIsOpen(t *testing.T) {

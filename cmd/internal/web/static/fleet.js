@@ -41,6 +41,8 @@ export class Fleet {
   down = true; // the direction of order
   view = new Int32Array(0); // places
 
+  // ascending says whether what is first is the least: names begin with A, while trouble, and what is new, comes first.
+  get ascending() { return this.down === (this.order === "host" || this.order === "application"); }
   get size() { return this.hosts.length; }
   get now() { return Date.now() + this.clock; }
 

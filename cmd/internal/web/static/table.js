@@ -126,8 +126,8 @@ export class Table {
     for (const head of this.rows.head.children) {
       const here = head.dataset.sort === f.order;
       if (!head.dataset.sort) continue;
-      head.setAttribute("aria-sort", here ? (f.down ? "descending" : "ascending") : "none");
-      head.querySelector(".arrow").textContent = here ? (f.down ? " ▾" : " ▴") : "";
+      head.setAttribute("aria-sort", here ? (f.ascending ? "ascending" : "descending") : "none");
+      head.querySelector(".arrow").textContent = here ? (f.ascending ? " ▴" : " ▾") : "";
     }
     this.rows.grid.classList.toggle("can-order", f.state?.can_order ?? false);
     this.rows.show(f.view.length, (host) => f.view.indexOf(f.places.get(host) ?? -1));
