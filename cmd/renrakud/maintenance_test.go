@@ -59,3 +59,20 @@ message = '^app0[12] STOPPED$'
 	assert.Zero(t, info.Size())
 	assert.Equal(t, os.FileMode(0o640), info.Mode())
 }
+
+// What a power cut is not to take: the command is done when the disk has the file, and the directory its name.
+func TestMaintenanceBeginsWhenTheDiskHasIt(t *testing.T) {
+	t.Parallel()
+	f := cmdtest.NewFleet(t, noPolls)
+	d := f.Start(t, manager)
+	for _, c := range []struct{ call, path string }{{"fdatasync", f.File(manager, "maintenance.dat.new")}, {"fsync", f.Dir(manager)}} {
+		heal := failCalls(t, d.Cmd.Process.Pid, c.call, c.path)
+		out := f.Renraku(t, manager, "maintain", first)
+		assert.Equal(t, 1, out.Code, c.call)
+		assert.Contains(t, out.Stderr, "begin maintenance: write maintenance file: ")
+		assert.Contains(t, out.Stderr, "input/output error")
+		heal()
+		assert.Equal(t, "no server is in maintenance\n", f.Renraku(t, manager, "maintain").Stdout)
+	}
+	assert.Equal(t, 0, f.Renraku(t, manager, "maintain", first).Code)
+}
