@@ -3,9 +3,12 @@
 package browser
 
 import (
+	"context"
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
+	frames "github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -63,4 +66,28 @@ func TestAPageThatIsLeftGivesItsConnectionBack(t *testing.T) {
 	p.await("live again", `document.getElementById("link-text")?.textContent === "live"`)
 	require.Equal(t, 0, f.all[cmdtest.Second].Terminate(t))
 	p.awaitRows(patience, "app02 STOPPED NOT-STARTED")
+}
+
+// hideable has a page be hidden while window.away is true, and a minute take 50 ms.
+const hideable = `const real = setTimeout;
+	window.setTimeout = (f, ms, ...all) => real(f, ms === 60000 ? 50 : ms, ...all);
+	Object.defineProperty(document, "hidden", { get: () => window.away === true });`
+
+func TestAPageThatNobodySeesGivesItsConnectionBackAndThenKnowsAllAgain(t *testing.T) {
+	f := newFleet(t, false)
+	p := browse(t, desk)
+	p.do(func(ctx context.Context, target *chromedp.Target) (chromedp.Void, error) {
+		_, err := cdp.Call(ctx, target, frames.AddScriptToEvaluateOnNewDocument, frames.AddScriptToEvaluateOnNewDocumentParams{Source: hideable})
+		return chromedp.Void{}, err
+	})
+	p.open(f.url, 3)
+	const turn = `window.away = !window.away; document.dispatchEvent(new Event("visibilitychange"))`
+	p.do(chromedp.Evaluate[chromedp.Void](turn))
+	p.await("its pause", `document.getElementById("link-text").textContent === "paused"`)
+	require.Equal(t, 0, f.all[cmdtest.Second].Terminate(t))
+	f.AwaitManager(t, patience, "mgr01 RUNNING", "app01 RUNNING", "app02 STOPPED")
+	assert.Equal(t, "0\nSTOPPED", p.text(".count.stopped"), "it hears nothing")
+	p.do(chromedp.Evaluate[chromedp.Void](turn))
+	p.awaitRows(patience, "app02 STOPPED NOT-STARTED")
+	assert.Equal(t, "live", p.text("#link"))
 }
