@@ -190,7 +190,7 @@ func (e *ExecutionControl) check(t target, inProgress bool) (*slave.Process, sla
 	case !e.status.Monitoring():
 		r.Text = "no monitoring"
 	case err != nil:
-		r.Text = err.Error()
+		r.Text = slave.WithRemedy(err).Error()
 	case in != nil:
 		r.Text = in.reason(t.host)
 	case record.Operating != contactfile.Running:

@@ -1,9 +1,11 @@
 package manager
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"net"
+	"os"
 	"sync"
 	"testing"
 	"time"
@@ -69,6 +71,37 @@ func TestOrderWithoutMonitoringIsSkipped(t *testing.T) {
 		assert.Equal(t, "SKIPPED : no monitoring", text(o.order(t.Context(), "ONLINE", name)))
 	}
 	assert.Zero(t, p.connections.Load())
+}
+
+func TestADamagedContactFileForbidsOrdersAndTheTextSaysWhatMendsIt(t *testing.T) {
+	for name, damage := range map[string]func(path string) error{
+		"emptied":       func(path string) error { return os.Truncate(path, 0) },
+		"torn":          func(path string) error { return os.Truncate(path, 200) },
+		"not a record":  func(path string) error { return os.WriteFile(path, bytes.Repeat([]byte("?\n"), 128), 0o640) },
+		"names changed": func(path string) error { return exchange(path, "app01", "app02") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPeer(t, func(net.Conn) {})
+			o := newOffice(t, online(t), at(t, "app01", p.address))
+			require.NoError(t, damage(o.path))
+			r := o.order(t.Context(), "ONLINE", "app01")
+			assert.Equal(t, slave.Skipped, r.Outcome)
+			assert.Contains(t, r.Text, "contact file damaged (renraku start makes it anew): ")
+			require.NoError(t, o.server.Begin())
+			o.say("app01", contactfile.Stopped, "ONLINE")
+			assert.Equal(t, "SKIPPED ONLINE: the server is STOPPED", text(o.order(t.Context(), "ONLINE", "app01")), "and so it does")
+			assert.Zero(t, p.connections.Load())
+		})
+	}
+}
+
+// exchange writes one text over another of the same length in a file.
+func exchange(path, before, after string) error {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, bytes.ReplaceAll(b, []byte(before), []byte(after)), 0o640)
 }
 
 func TestDryRunSendsNothing(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"renraku/contactfile"
+	"renraku/slave"
 	"renraku/telegram"
 )
 
@@ -44,7 +45,7 @@ func (s *StatusControl) write(now time.Time, m *monitor, running bool, applicati
 		}
 	})
 	g.written, g.running = err == nil, running
-	s.written.say(m.host, err)
+	s.written.say(m.host, slave.WithRemedy(err))
 }
 
 // update changes a slave's record.

@@ -96,7 +96,7 @@ func (s *StatusControl) Begin() error {
 	case s.ending != nil:
 		return fmt.Errorf("begin monitoring: %w", ErrEnding)
 	case s.monitoring:
-		if records, err := s.file.Records(); err == nil && len(records) == len(s.monitors)+1 && s.file.InPlace() {
+		if s.isWhole() {
 			return nil
 		}
 		s.log.Warn("contact file created again", "host", s.own.Host().String(), "reason", "it was not as it should be")
@@ -114,6 +114,20 @@ func (s *StatusControl) Begin() error {
 	s.log.Info("monitoring begins", "host", s.own.Host().String(), "slaves", len(s.monitors))
 	s.rouse()
 	return nil
+}
+
+// isWhole says whether the contact file stands at its place and has a record of each server at that server's place.
+func (s *StatusControl) isWhole() bool {
+	records, err := s.file.Records()
+	if err != nil || len(records) != len(s.monitors)+1 || records[0].Host != s.own.Host().String() {
+		return false
+	}
+	for i, m := range s.monitors {
+		if records[i+1].Host != m.host.String() {
+			return false
+		}
+	}
+	return s.file.InPlace()
 }
 
 // keepFile creates the contact file again where somebody has removed or replaced it: no reader would find what is written then.

@@ -238,7 +238,7 @@ func (e *ExecutionControl) check(id telegram.ProcessID) (telegram.Status, Outcom
 	}
 	stands, err := e.own.ReadApplication()
 	if err != nil {
-		return e.own.Application(), Refused, err.Error()
+		return e.own.Application(), Refused, WithRemedy(err).Error()
 	}
 	p, x := e.processes[id], e.running[id]
 	switch {

@@ -132,7 +132,7 @@ func TestAContactFileThatCannotBeReadForbidsEveryOrder(t *testing.T) {
 			c.damage(t, e.path)
 			r := e.order("P")
 			assert.Equal(t, Refused, r.Outcome)
-			assert.Contains(t, r.Text, "read contact file")
+			assert.Contains(t, r.Text, "contact file damaged (renraku start makes it anew): read contact file: ")
 			assert.Contains(t, r.Text, c.why)
 			assert.Equal(t, NotStarted, r.Application)
 			assert.Zero(t, ran())

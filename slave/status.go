@@ -120,7 +120,7 @@ func (s *StatusControl) step(q telegram.StatusInquiry) (telegram.StatusResponse,
 		}
 		return s.response(telegram.Stopped), NoDrop
 	}
-	s.sayBroken(s.setRunning())
+	s.sayBroken(WithRemedy(s.setRunning()))
 	return s.response(telegram.Running), NoDrop
 }
 

@@ -212,7 +212,7 @@ func TestADamagedContactFileIsLoggedOnceAndInquiriesGoOn(t *testing.T) {
 			}
 			assert.Equal(t, damaged, contents(t, f.path), "what is damaged is not written over")
 			assert.Len(t, f.log.with("level=ERROR"), 1)
-			assert.Len(t, f.log.with("contact file not written", "host=app01", c.why), 1)
+			assert.Len(t, f.log.with("contact file not written", "host=app01", "contact file damaged (renraku start makes it anew)", c.why), 1)
 			assert.Empty(t, f.log.with("written again"))
 
 			writeAt(t, f.path, 0, whole)

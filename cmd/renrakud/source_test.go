@@ -253,6 +253,7 @@ var makersOfTexts = map[string][]string{
 	"slave/process.go":       {"Allows", "shown"},
 	"slave/check.go":         {"runCheck", "plainStartError"},
 	"slave/launch.go":        {"accountOf"},
+	"slave/damage.go":        {"WithRemedy"},
 	"slave/privilege.go":     {"Error"},
 	"slave/runs/leader.go":   {"text", "statusText", "startError"},
 	"slave/runs/launch.go":   {"Launch"},
