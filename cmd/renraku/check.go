@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"renraku/cmd/internal/control"
 	"renraku/cmd/internal/exit"
 	"renraku/contactfile"
 	"renraku/slave"
@@ -82,7 +81,7 @@ func findings(ctx context.Context, f checkFlags, hosts []string) checkResult {
 	switch {
 	case err != nil && f.daemon:
 		r.doubt = err
-	case errors.Is(err, control.ErrNoDaemon):
+	case unkept(err):
 		r.remarks = append(r.remarks, err.Error())
 	case state.Isolated:
 		r.remarks = append(r.remarks, state.Host+" ISOLATED: judgement is held")

@@ -32,10 +32,10 @@ func TestCheckDoesNotWaitForADaemonThatDoesNotAnswer(t *testing.T) {
 	t.Cleanup(func() { close(goOn) })
 	out := cmdtest.Renraku(t, "check", "--dir", dir)
 	assert.Equal(t, 0, out.Code)
-	assert.Regexp(t, `^RENRAKU OK - 1 server RUNNING: 1 ONLINE \| `, out.Stdout)
+	assert.Regexp(t, `^RENRAKU OK - 1 server RUNNING: 1 ONLINE; talk to the daemon in .*: it does not answer: the contact file may be out of date \| `, out.Stdout)
 	out = cmdtest.Renraku(t, "check", "--daemon", "--dir", dir)
 	assert.Equal(t, 3, out.Code)
-	assert.Regexp(t, `^RENRAKU UNKNOWN - talk to the daemon in .* \| `, out.Stdout)
+	assert.Regexp(t, `^RENRAKU UNKNOWN - talk to the daemon in .*: it does not answer: the contact file may be out of date \| `, out.Stdout)
 }
 
 // checked is the result of a check of n servers, all with the longest names and with statuses of their own.

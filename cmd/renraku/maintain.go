@@ -68,7 +68,7 @@ func maintain(c *cobra.Command, f maintainFlags, hosts []string) error {
 }
 
 func askForMaintenance(c *cobra.Command, f maintainFlags, hosts []string) (control.Maintenance, error) {
-	client := control.NewClient(f.dir)
+	client := clientOf(c, f.dir)
 	if len(hosts) == 0 {
 		return client.Maintenance(c.Context())
 	}

@@ -6,7 +6,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"renraku/cmd/internal/control"
 	"renraku/cmd/internal/exit"
 )
 
@@ -23,7 +22,7 @@ func messageCommand() *cobra.Command {
 			if strings.TrimSpace(text) == "" {
 				return exit.With(exit.Usage, errors.New("TEXT is empty: one such as 'backup done' is right"))
 			}
-			return daemonError(control.NewClient(dir).Message(c.Context(), text))
+			return daemonError(clientOf(c, dir).Message(c.Context(), text))
 		},
 	}
 	dirFlag(c, &dir)

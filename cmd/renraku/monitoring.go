@@ -4,8 +4,6 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
-
-	"renraku/cmd/internal/control"
 )
 
 func stopCommand() *cobra.Command {
@@ -16,7 +14,7 @@ func stopCommand() *cobra.Command {
 		Long: "At the manager, every slave is told END, and the contact files are emptied.\n" +
 			"At a slave, this server alone: it tells the manager STOPPED, and answers so until renraku start.",
 		RunE: func(c *cobra.Command, _ []string) error {
-			if err := control.NewClient(dir).End(c.Context()); err != nil {
+			if err := clientOf(c, dir).End(c.Context()); err != nil {
 				return daemonError(err)
 			}
 			fmt.Fprintln(c.OutOrStdout(), "monitoring has ended")
@@ -33,7 +31,7 @@ func startCommand() *cobra.Command {
 		Use:   "start [--dir DIR]",
 		Short: "Begin monitoring again after stop",
 		RunE: func(c *cobra.Command, _ []string) error {
-			if err := control.NewClient(dir).Begin(c.Context()); err != nil {
+			if err := clientOf(c, dir).Begin(c.Context()); err != nil {
 				return daemonError(err)
 			}
 			fmt.Fprintln(c.OutOrStdout(), "monitoring is on")

@@ -57,7 +57,7 @@ func order(c *cobra.Command, process string, f runFlags) error {
 	p := newProgress(c.ErrOrStderr(), process)
 	var hosts []string
 	byHost := map[string]control.Row{}
-	err = control.NewClient(f.dir).Order(c.Context(), o, func(h control.Head) {
+	err = clientOf(c, f.dir).Order(c.Context(), o, func(h control.Head) {
 		hosts = h.Hosts
 		p.begin(hosts)
 	}, func(r control.Row) {

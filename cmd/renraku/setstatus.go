@@ -5,7 +5,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"renraku/cmd/internal/control"
 	"renraku/cmd/internal/exit"
 )
 
@@ -18,7 +17,7 @@ func setStatusCommand() *cobra.Command {
 			"execution status of this server. Nothing is started or ended. The history notes it with SET.",
 		Args: exit.Args(cobra.ExactArgs(1)),
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := control.NewClient(dir).SetStatus(c.Context(), args[0]); err != nil {
+			if err := clientOf(c, dir).SetStatus(c.Context(), args[0]); err != nil {
 				return daemonError(err)
 			}
 			fmt.Fprintf(c.OutOrStdout(), "the application status of this server is %s\n", args[0])

@@ -88,16 +88,21 @@ func status(c *cobra.Command, f statusFlags, hosts []string) error {
 const stateWait = time.Second
 
 // daemonNotes says what the records cannot: in lines for below the table what their daemon knows more, and as an error that there is
-// none, and so nobody who keeps the file up to date.
+// none, or none that answers, and so nobody who keeps the file up to date.
 func daemonNotes(ctx context.Context, dir string) ([]string, error) {
 	state, err := daemonState(ctx, dir)
-	if errors.Is(err, control.ErrNoDaemon) {
+	switch {
+	case unkept(err):
 		return nil, err
-	}
-	if err != nil {
+	case err != nil:
 		return nil, nil
 	}
 	return stateLines(&state), nil
+}
+
+// unkept says whether an error of daemonState means that nobody may be there who keeps the contact file up to date.
+func unkept(err error) bool {
+	return errors.Is(err, control.ErrNoDaemon) || errors.Is(err, control.ErrNoAnswer)
 }
 
 // daemonState asks the daemon for its state.
@@ -105,8 +110,11 @@ func daemonState(ctx context.Context, dir string) (control.State, error) {
 	ctx, cancel := context.WithTimeout(ctx, stateWait)
 	defer cancel()
 	state, err := control.NewClient(dir).State(ctx)
-	if errors.Is(err, control.ErrNoDaemon) {
+	switch {
+	case errors.Is(err, control.ErrNoDaemon):
 		err = fmt.Errorf("%w: the contact file is as the last one left it", err)
+	case errors.Is(err, control.ErrNoAnswer):
+		err = fmt.Errorf("%w: the contact file may be out of date", err)
 	}
 	return state, err
 }

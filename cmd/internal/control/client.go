@@ -12,15 +12,22 @@ import (
 	"net/http"
 	"path/filepath"
 	"syscall"
+	"time"
 )
 
-// ErrNoDaemon says that no daemon was reached.
-var ErrNoDaemon = errors.New("no daemon is running")
+// Why there is no answer that counts.
+var (
+	ErrNoDaemon = errors.New("no daemon is running")
+	ErrNoAnswer = errors.New("it does not answer") // in the time of the context
+)
 
 // Client talks to the daemon of one directory.
 type Client struct {
 	dir  string
 	http http.Client
+
+	patience time.Duration
+	onWait   func() // nil: nobody wants to know
 }
 
 // NewClient is a client for the daemon in dir.
@@ -34,6 +41,9 @@ func NewClient(dir string) *Client {
 		},
 	}}}
 }
+
+// OnWait has say called, at another goroutine, in each request that has no answer after the given time. The request goes on.
+func (c *Client) OnWait(patience time.Duration, say func()) { c.patience, c.onWait = patience, say }
 
 // State asks the daemon for its state.
 func (c *Client) State(ctx context.Context) (State, error) {
@@ -97,7 +107,7 @@ func plainError(ctx context.Context, err error) error {
 	case errors.Is(ctx.Err(), context.Canceled):
 		return errInterrupted
 	case errors.Is(err, context.DeadlineExceeded):
-		return errNoAnswer
+		return ErrNoAnswer
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return errEnded
 	case errors.As(err, &number):
@@ -109,7 +119,6 @@ func plainError(ctx context.Context, err error) error {
 // Why a request has no answer.
 var (
 	errInterrupted = errors.New("interrupted; what it was told before that goes on")
-	errNoAnswer    = errors.New("it does not answer")
 	errEnded       = errors.New("it ended before it had answered")
 )
 
@@ -147,6 +156,9 @@ func (c *Client) do(ctx context.Context, method, path string, request any) (io.R
 	r, err := http.NewRequestWithContext(ctx, method, "http://renrakud"+path, bytes.NewReader(b))
 	if err != nil {
 		return nil, err
+	}
+	if c.onWait != nil {
+		defer time.AfterFunc(c.patience, c.onWait).Stop()
 	}
 	answer, err := c.http.Do(r)
 	switch {

@@ -247,6 +247,18 @@ func TestTroubleWithTheSocketIsToldInPlainWords(t *testing.T) {
 	assert.EqualError(t, NewClient(dir).End(late), "talk to the daemon in "+dir+": it does not answer")
 }
 
+func TestWhoWaitsForADaemonThatDoesNotAnswerIsTold(t *testing.T) {
+	dir := cmdtest.Dir(t)
+	deaf, err := net.Listen("unix", filepath.Join(dir, SocketName))
+	require.NoError(t, err)
+	defer deaf.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	c := NewClient(dir)
+	c.OnWait(time.Millisecond, cancel)
+	assert.ErrorIs(t, c.SetStatus(ctx, "ONLINE"), errInterrupted, "it is told, and so this ends")
+}
+
 func TestSocketOfADeadDaemonIsReplaced(t *testing.T) {
 	dir := cmdtest.Dir(t)
 	leaveSocket(t, dir)
