@@ -3,6 +3,7 @@ package contactfile
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"sync"
 
@@ -16,6 +17,7 @@ const historyStep = 64 << 10
 // no lock of its own. Its methods may be called from several goroutines.
 type History struct {
 	file historyFile
+	path string
 
 	// write is held by who changes the file. The fields after it are its own.
 	write sync.Mutex
@@ -50,7 +52,7 @@ func openHistory(path string, open func(string) (historyFile, error), syncDirect
 	if err != nil {
 		return nil, 0, fmt.Errorf("open history: %w", err)
 	}
-	h := &History{file: file}
+	h := &History{file: file, path: path}
 	cut, err := h.cutTail()
 	if err == nil {
 		err = syncDirectory(filepath.Dir(path))
@@ -269,6 +271,17 @@ func (h *History) try() error {
 	h.failed = err
 	h.mu.Unlock()
 	return err
+}
+
+// InPlace says whether the file that is held is the one that stands at the path: somebody may have removed or replaced it, and then
+// readers find nothing of what is written.
+func (h *History) InPlace() bool {
+	held, err := h.file.Stat()
+	if err != nil {
+		return false
+	}
+	there, err := os.Stat(h.path)
+	return err == nil && os.SameFile(there, held)
 }
 
 // Len is the number of records.

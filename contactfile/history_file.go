@@ -13,6 +13,7 @@ type historyFile interface {
 	io.WriterAt
 	io.Closer
 	Truncate(size int64) error
+	Stat() (os.FileInfo, error)
 	size() (int64, error)
 	sync() error                         // fdatasync(2)
 	allocate(offset, length int64) error // fallocate(2), the size of the file stays

@@ -1,6 +1,7 @@
 package slave
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -60,6 +61,22 @@ func (r *Records) KeepParent(log *slog.Logger) {
 	if err := r.Runs.KeepParent(); err != nil { // each run starts its own then
 		log.Warn("no parent waits for the next run", "error", err)
 	}
+}
+
+// WatchHistory logs, once, that the history is not at its place any more, and that it is again; until ctx ends.
+func (r *Records) WatchHistory(ctx context.Context, log *slog.Logger) error {
+	gone := false
+	return KeepFile(ctx, func() {
+		switch in := r.History.InPlace(); {
+		case !in && !gone:
+			log.Error("history removed or replaced: what is written now is lost when this daemon ends", "file", HistoryFile)
+		case in && gone:
+			log.Info("history in its place again", "file", HistoryFile)
+		default:
+			return
+		}
+		gone = !gone
+	})
 }
 
 // Close closes the files. What stands in them stays.

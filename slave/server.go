@@ -115,10 +115,10 @@ func MayPass(err error) bool {
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EIO)
 }
 
-// fileLook is the time between two looks at whether the contact file is in its place.
+// fileLook is the time between two looks at whether the contact file, or the history, is in its place.
 const fileLook = time.Second
 
-// KeepFile has look look after the contact file now and again, until ctx ends.
+// KeepFile has look look after a file now and again, until ctx ends.
 func KeepFile(ctx context.Context, look func()) error {
 	for pause(ctx, fileLook) {
 		look()

@@ -164,6 +164,23 @@ func TestTwoDaemonsDoNotShareADirectory(t *testing.T) {
 	}
 }
 
+func TestAHistoryThatIsTakenAwayIsSaidLoudlyAndOnce(t *testing.T) {
+	t.Parallel()
+	f := cmdtest.NewFleet(t, noPolls)
+	all := f.StartAll(t)
+	for _, host := range []string{manager, first} {
+		path := f.File(host, "history.dat")
+		require.NoError(t, os.Rename(path, path+".1"))
+		const gone = "history removed or replaced: what is written now is lost when this daemon ends"
+		cmdtest.Until(t, aWhile, "the log of "+host, func() bool { return strings.Contains(all[host].Log(), gone) })
+		assert.Equal(t, 0, f.Renraku(t, host, "run", "ONLINE", "--host", host).Code)
+		require.NoError(t, os.Rename(path+".1", path))
+		cmdtest.Until(t, aWhile, "the log of "+host, func() bool { return strings.Contains(all[host].Log(), "history in its place again") })
+		assert.Equal(t, 1, strings.Count(all[host].Log(), gone))
+		assert.Contains(t, strings.Join(f.History(t, host), "\n"), "ONLINE", "nothing was lost meanwhile")
+	}
+}
+
 func TestAContactFileThatIsRemovedOrReplacedIsMadeAnew(t *testing.T) {
 	t.Parallel()
 	f := cmdtest.NewFleet(t, quickPolls)

@@ -228,14 +228,15 @@ func (d *Daemon) Run(ctx context.Context) error {
 	ctx, d.kill = context.WithCancelCause(ctx)
 	defer d.kill(nil)
 	close(d.running)
-	ended := make(chan error, 3)
+	ended := make(chan error, 4)
 	go func() { ended <- control.Serve(d.commands, d.control, d.station) }()
 	go func() { ended <- d.engine.Run(ctx) }()
 	go func() { ended <- d.servePage() }()
+	go func() { ended <- d.records.WatchHistory(ctx, d.log) }()
 	err := d.server.Run(ctx)
 	d.kill(nil) // where the server ended by itself, nothing is to be fired any more
 	d.stop()
-	return errors.Join(err, <-ended, <-ended, <-ended)
+	return errors.Join(err, <-ended, <-ended, <-ended, <-ended)
 }
 
 // Kill ends Run at once: it tells nobody and leaves the contact file, as if the process had been killed.
