@@ -7,7 +7,7 @@ import (
 
 // What can be wrong; the Err of a FieldError, or the cause of another error of this package.
 var (
-	ErrLocked   = errors.New("another daemon holds the file")
+	ErrLocked   = errors.New("another daemon holds it")
 	ErrNoRecord = errors.New("no such record")
 	ErrTooLarge = errors.New("more records than a contact file can have")
 

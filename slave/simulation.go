@@ -38,8 +38,8 @@ type simulated struct {
 	application telegram.Status
 }
 
-// MaxSimulated is the largest number of slaves of a simulation.
-const MaxSimulated = 1_000_000
+// MaxSimulated is the largest number of slaves of a simulation: the definition has them as one range.
+const MaxSimulated = MaxRange
 
 // NewSimulation has the hosts prefix1 to prefixN, zero-padded to the digits of n.
 func NewSimulation(prefix string, n int) (*Simulation, error) {

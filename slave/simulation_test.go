@@ -26,7 +26,7 @@ func TestSimulatedNamesArePaddedToTheDigitsOfTheirNumber(t *testing.T) {
 		{"sim", 10, "sim01", "sim10", "sim[01-10]"},
 		{"web-a", 1000, "web-a0001", "web-a1000", "web-a[0001-1000]"},
 		{"x7", 100, "x7001", "x7100", "x7[001-100]"},
-		{"s", MaxSimulated, "s0000001", "s1000000", "s[0000001-1000000]"},
+		{"s", MaxSimulated, "s000001", "s200000", "s[000001-200000]"},
 		{strings.Repeat("a", 62), 99, strings.Repeat("a", 62) + "01", strings.Repeat("a", 62) + "99", strings.Repeat("a", 62) + "[01-99]"},
 	}
 	for _, c := range cases {
@@ -53,9 +53,9 @@ func TestSimulationsThatCannotBe(t *testing.T) {
 		n      int
 		want   string
 	}{
-		{"sim", 0, "0 slaves: 1 to 1000000 is right"},
+		{"sim", 0, "0 slaves: 1 to 200000 is right"},
 		{"sim", -1, "-1 slaves"},
-		{"sim", MaxSimulated + 1, "1000001 slaves"},
+		{"sim", MaxSimulated + 1, "200001 slaves: 1 to 200000 is right"},
 		{"two words", 5, "space before or inside a name"},
 		{strings.Repeat("a", 63), 10, "too long"},
 	} {

@@ -23,7 +23,7 @@ func TestWrongStartsSayWhyAndExit(t *testing.T) {
 
 	out := start("--config", f.Config, "--host", first, "--dir", f.Dir(first))
 	assert.Equal(t, 1, out.Code)
-	assert.Equal(t, fmt.Sprintf("renrakud: lock directory %s: another daemon holds the file\n", f.Dir(first)), out.Stderr)
+	assert.Equal(t, fmt.Sprintf("renrakud: lock directory %s: another daemon holds it\n", f.Dir(first)), out.Stderr)
 	assert.Equal(t, []string{"app01 RUNNING NOT-STARTED"}, f.Contact(t, first), "the daemon that was there first")
 	assert.Equal(t, 0, f.Renraku(t, first, "stop").Code, "its socket is still its own")
 

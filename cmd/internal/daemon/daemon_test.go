@@ -87,7 +87,7 @@ func TestOpenRefusesADirectoryThatAnotherDaemonHas(t *testing.T) {
 	first := open(t, o)
 	_, err := Open(o)
 	assert.ErrorIs(t, err, contactfile.ErrLocked)
-	assert.EqualError(t, err, "lock directory "+o.Dir+": another daemon holds the file")
+	assert.EqualError(t, err, "lock directory "+o.Dir+": another daemon holds it")
 
 	first.close() // gives it back, and the ports
 	open(t, o)

@@ -53,7 +53,7 @@ func tellEngine(engine *trigger.Engine, text string) error {
 func processOf(d *definition.Definition, id string) (telegram.ProcessID, error) {
 	p := d.Process(id)
 	if p == nil {
-		return telegram.ProcessID{}, control.WrongRequest("no process %q in %s", id, d.File)
+		return telegram.ProcessID{}, control.WrongRequest("no process %q in %s as last read: renraku validate shows what stands there now, SIGHUP has it read again", id, d.File)
 	}
 	return p.ID, nil
 }

@@ -10,9 +10,11 @@
 package metrics
 
 import (
+	"fmt"
 	"iter"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -69,10 +71,18 @@ func New(s Source) *Registry {
 	r := &Registry{Registry: prometheus.NewRegistry()}
 	r.MustRegister(newCollector(s), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	r.handler = promhttp.HandlerFor(r, promhttp.HandlerOpts{
-		ErrorLog:            slog.NewLogLogger(s.Log.Handler(), slog.LevelWarn),
+		ErrorLog:            unanswered{s.Log},
 		MaxRequestsInFlight: maxRequests,
 	})
 	return r
+}
+
+// unanswered logs what promhttp says of a request that has no answer.
+type unanswered struct{ log *slog.Logger }
+
+// Println is promhttp.Logger's.
+func (u unanswered) Println(words ...any) {
+	u.log.Warn("metrics not answered", "error", strings.TrimSpace(fmt.Sprintln(words...)))
 }
 
 // ServeHTTP is http.Handler's.
