@@ -79,7 +79,11 @@ func status(c *cobra.Command, f statusFlags, hosts []string) error {
 		fmt.Fprintln(errOut, exit.Lines("renraku: status", err))
 	}
 	if empty {
-		fmt.Fprintln(errOut, "renraku: status: the contact file is empty: there is no monitoring")
+		line := "renraku: status: the contact file is empty: there is no monitoring"
+		if err == nil { // else a daemon is wanted first
+			line += ", and renraku start begins it"
+		}
+		fmt.Fprintln(errOut, line)
 	}
 	return missing(records, wanted)
 }

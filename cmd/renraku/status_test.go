@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -78,6 +79,15 @@ func TestStatusSaysBelowTheTableWhatTheDaemonKnowsMore(t *testing.T) {
 ]
 `, json.Stdout, "its fields are the same whatever the daemon says")
 	}
+}
+
+func TestStatusWithoutMonitoringSaysWhatBeginsIt(t *testing.T) {
+	t.Parallel()
+	dir := manned(t, func() control.State { return control.State{Host: "mgr01"} })
+	require.NoError(t, os.Truncate(filepath.Join(dir, "contact.dat"), 0))
+	out := cmdtest.Renraku(t, "status", "--dir", dir)
+	assert.Equal(t, 0, out.Code)
+	assert.Equal(t, "renraku: status: the contact file is empty: there is no monitoring, and renraku start begins it\n", out.Stderr)
 }
 
 func TestStatusDoesNotWaitForADaemonThatDoesNotAnswer(t *testing.T) {
