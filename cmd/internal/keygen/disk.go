@@ -58,12 +58,34 @@ func temporary(name string) string { return ".new-" + name }
 
 // replaceFile puts a file into its place as a whole.
 func replaceFile(path string, text []byte, mode fs.FileMode) error {
+	return replace(path, text, mode, os.WriteFile)
+}
+
+// replaceSurely is replaceFile for what cannot be made again: it is on the disk before it takes the place of what was there.
+func replaceSurely(path string, text []byte, mode fs.FileMode) error {
+	return replace(path, text, mode, writeSurely)
+}
+
+// writeFunc is os.WriteFile.
+type writeFunc = func(path string, text []byte, mode fs.FileMode) error
+
+func replace(path string, text []byte, mode fs.FileMode, write writeFunc) error {
 	making := filepath.Join(filepath.Dir(path), temporary(filepath.Base(path)))
 	if err := os.Remove(making); err != nil && !errors.Is(err, fs.ErrNotExist) { // an earlier run's, which may have another mode
 		return err
 	}
-	if err := os.WriteFile(making, text, mode); err != nil {
+	if err := write(making, text, mode); err != nil {
 		return err
 	}
 	return os.Rename(making, path)
+}
+
+// writeSurely is os.WriteFile that waits for the disk.
+func writeSurely(path string, text []byte, mode fs.FileMode) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, mode)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(text)
+	return errors.Join(err, f.Sync(), f.Close())
 }

@@ -26,7 +26,7 @@ func (g *generator) folder(host telegram.Host) error {
 		count, err = &g.report.Made, g.makeFolder(host)
 	case err != nil:
 	case g.rotating && !g.isRenewed(host):
-		count, err = &g.report.Renewed, g.writeFiles(g.path(name), host, replaceFile)
+		count, err = &g.report.Renewed, g.renewFolder(host)
 	default:
 		err = g.checkFolder(host)
 	}
@@ -58,8 +58,17 @@ func (g *generator) makeFolder(host telegram.Host) error {
 	return os.Rename(making, g.path(host.String()))
 }
 
+// renewFolder replaces the files of a folder. The manager's have the master keys, from which those of the slaves can be made again.
+func (g *generator) renewFolder(host telegram.Host) error {
+	write := replaceFile
+	if host == g.manager {
+		write = replaceSurely
+	}
+	return g.writeFiles(g.path(host.String()), host, write)
+}
+
 // writeFiles writes the files of a folder, the keys last.
-func (g *generator) writeFiles(dir string, host telegram.Host, write func(string, []byte, fs.FileMode) error) error {
+func (g *generator) writeFiles(dir string, host telegram.Host, write writeFunc) error {
 	key, err := credentials.NewKey()
 	if err != nil {
 		return err

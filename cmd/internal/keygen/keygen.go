@@ -9,7 +9,8 @@
 // A secret file that somebody else may read is refused, though the directory keeps him out: a copy of it would be read by others too.
 // Whatever run is interrupted can be repeated. Each file is replaced as a whole, and a new folder appears as a whole. A rotation writes down
 // first what the manager is to have, then renews the slaves, of whose files the keys come last, and then the manager; the next run finishes
-// it with the same keys.
+// it with the same keys. Each of these is on the disk before the next begins, and the manager's files before they take the place of those
+// before, so that no power cut takes the only copy of a master key.
 //
 // keygen.go is a run, folder.go a host's folder, disk.go how files are written.
 package keygen
@@ -70,20 +71,20 @@ func Run(o Options) (Report, error) {
 		return Report{}, err
 	}
 	defer dir.Close()
-	g := &generator{Options: o, manager: hosts[0]}
+	g := &generator{Options: o, manager: hosts[0], dir: dir}
 	if err := g.prepare(); err != nil {
 		return Report{}, err
 	}
 	if err := g.folders(hosts); err != nil {
 		return Report{}, err
 	}
+	if err := g.sync(); err != nil {
+		return Report{}, err
+	}
 	if g.rotating {
-		if err := os.Remove(g.path(credentials.RotationFile)); err != nil {
+		if err := g.endRotation(); err != nil {
 			return Report{}, fmt.Errorf("end the rotation: %w", err)
 		}
-	}
-	if err := unix.Syncfs(int(dir.Fd())); err != nil { // once, and not for each of very many files
-		return Report{}, fmt.Errorf("write %s to the disk: %w", o.Dir, err)
 	}
 	for i := range g.masters {
 		g.report.KeyIDs = append(g.report.KeyIDs, g.masters[i].ID)
@@ -111,6 +112,7 @@ func hostsOf(o *Options) ([]telegram.Host, error) {
 // generator is one run.
 type generator struct {
 	Options
+	dir       *os.File
 	manager   telegram.Host
 	authority *credentials.Authority
 	masters   []seal.Master // as the manager is to have them
@@ -225,7 +227,26 @@ func (g *generator) prepareRotation() error {
 	g.masters = g.masters[max(0, len(g.masters)-credentials.MaxKeyIDs):]
 	g.rotating = true
 	keys := credentials.Keys{Masters: g.masters}
-	return replaceFile(path, keys.Append(nil, g.Manager), secretMode)
+	if err := replaceSurely(path, keys.Append(nil, g.Manager), secretMode); err != nil {
+		return err
+	}
+	return g.dir.Sync()
+}
+
+// endRotation is for when everything is on the disk.
+func (g *generator) endRotation() error {
+	if err := os.Remove(g.path(credentials.RotationFile)); err != nil {
+		return err
+	}
+	return g.dir.Sync()
+}
+
+// sync waits until all files are on the disk: once, and not for each of very many.
+func (g *generator) sync() error {
+	if err := unix.Syncfs(int(g.dir.Fd())); err != nil {
+		return fmt.Errorf("write %s to the disk: %w", g.Dir, err)
+	}
+	return nil
 }
 
 func newMaster(id uint16) (m seal.Master, err error) {
@@ -236,14 +257,19 @@ func newMaster(id uint16) (m seal.Master, err error) {
 
 // folders does the folder of every host: at the first run that of the manager first, which has the master keys, and in a rotation last.
 func (g *generator) folders(hosts []telegram.Host) error {
-	first, then := func() error { return g.folder(hosts[0]) }, func() error { return g.slaves(hosts[1:]) }
-	if g.rotating {
-		first, then = then, first
+	if !g.rotating {
+		if err := g.folder(hosts[0]); err != nil {
+			return err
+		}
+		return g.slaves(hosts[1:])
 	}
-	if err := first(); err != nil {
+	if err := g.slaves(hosts[1:]); err != nil {
 		return err
 	}
-	return then()
+	if err := g.sync(); err != nil {
+		return err
+	}
+	return g.folder(hosts[0])
 }
 
 // slaves does the folders of all slaves, several at once, until one fails.
