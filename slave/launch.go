@@ -69,18 +69,19 @@ func accountOf(name string) (account, error) {
 	if !mayBecomeAnother() {
 		return account{}, &noRightError{name}
 	}
-	credential, err := credentialOf(u)
+	groups, err := u.GroupIds()
+	if err != nil {
+		return account{}, fmt.Errorf("cannot run as user %q: %w", name, err)
+	}
+	credential, err := credentialOf(u, groups)
 	if err != nil {
 		return account{}, fmt.Errorf("cannot run as user %q: %w", name, err)
 	}
 	return account{home: u.HomeDir, credential: credential}, nil
 }
 
-func credentialOf(u *user.User) (*syscall.Credential, error) {
-	groups, err := u.GroupIds()
-	if err != nil {
-		return nil, err
-	}
+// credentialOf is the user with its own group and these, and none of the daemon's.
+func credentialOf(u *user.User, groups []string) (*syscall.Credential, error) {
 	ids := make([]uint32, 0, len(groups)+2)
 	for _, text := range append([]string{u.Uid, u.Gid}, groups...) {
 		id, err := strconv.ParseUint(text, 10, 32)

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -194,4 +195,13 @@ func TestAProcessRunsAsItsUser(t *testing.T) {
 		assert.ElementsMatch(t, groups, got[3:])
 	}
 	assert.Equal(t, strconv.Itoa(os.Geteuid()), lastLineOf(t, Process{Command: []string{"/usr/bin/id", "-u"}}))
+}
+
+// Which groups the users of a machine are in is not up to a test.
+func TestAProcessHasTheGroupsOfItsUserAlone(t *testing.T) {
+	got, err := credentialOf(&user.User{Uid: "1000", Gid: "100"}, []string{"100", "27", "4294967294"})
+	require.NoError(t, err)
+	assert.Equal(t, &syscall.Credential{Uid: 1000, Gid: 100, Groups: []uint32{100, 27, 4294967294}}, got)
+	_, err = credentialOf(&user.User{Uid: "1000", Gid: "100"}, []string{"staff"})
+	assert.Error(t, err)
 }
