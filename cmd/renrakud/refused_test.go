@@ -74,6 +74,9 @@ func TestADiskThatFailsLosesNothingAndStopsNobody(t *testing.T) {
 	assert.Equal(t, 1, ran(t, f, first))
 }
 
+// unremembered is what a slave logs where the disk does not take the last inquiry.
+const unremembered = `msg="last inquiry not remembered: after a restart, older ones could be taken"`
+
 // A slave in sealed mode waits for the disk where an inquiry ends monitoring, and for no CHECK: only that is seen where the disk fails
 // to take what was written.
 func TestASealedSlaveWaitsForTheDiskWhereAnInquiryEndsMonitoring(t *testing.T) {
@@ -82,7 +85,6 @@ func TestASealedSlaveWaitsForTheDiskWhereAnInquiryEndsMonitoring(t *testing.T) {
 	f.Seal(t)
 	f.Place(t, noLoss)
 	all := f.StartAll(t)
-	const unremembered = `msg="last inquiry not remembered: after a restart, older ones could be taken"`
 	heal := failCalls(t, all[first].Cmd.Process.Pid, "fdatasync", f.File(first, "runs/inquiry.dat"))
 	inquiry := func() string {
 		b, err := os.ReadFile(f.File(first, "runs/inquiry.dat"))
@@ -96,6 +98,20 @@ func TestASealedSlaveWaitsForTheDiskWhereAnInquiryEndsMonitoring(t *testing.T) {
 	require.Equal(t, 0, f.Renraku(t, manager, "stop").Code)
 	cmdtest.Until(t, aWhile, "END waits for the disk", func() bool { return strings.Contains(all[first].Log(), unremembered) })
 	assert.Contains(t, all[first].Log(), "remember the last inquiry taken: input/output error")
+	heal()
+}
+
+// With START the slave has to forget, whatever happens to its machine, that an END of before it could still come: one that was lost on its
+// way, and that somebody has recorded.
+func TestASealedSlaveWaitsForTheDiskWhereAnInquiryBeginsMonitoring(t *testing.T) {
+	t.Parallel()
+	f := cmdtest.NewFleet(t, quickPolls)
+	f.Seal(t)
+	f.Place(t, noLoss)
+	slave := f.Start(t, first)
+	heal := failCalls(t, slave.Cmd.Process.Pid, "fdatasync", f.File(first, "runs/inquiry.dat"))
+	f.Start(t, manager)
+	cmdtest.Until(t, aWhile, "START waits for the disk", func() bool { return strings.Contains(slave.Log(), unremembered) })
 	heal()
 }
 

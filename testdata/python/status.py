@@ -50,12 +50,6 @@ class StatusControl:
             self._enter(Phase.ENDED_BY_MANAGER)
         return self._response()
 
-    def would_change(self, inquiry: SQ) -> bool:
-        """Whether this inquiry ends monitoring, or begins it."""
-        return inquiry.control == Control.END or (
-            inquiry.control == Control.START and self.phase is Phase.ENDED_BY_MANAGER
-        )
-
     def _enter(self, phase: Phase) -> None:
         if phase is self.phase:
             return

@@ -20,7 +20,7 @@ from status import Phase
 from telegram import SQ, SR, Control
 from transport import Address, Drops
 
-TO_MANAGER = Direction.TO_MANAGER
+TO_SLAVE, TO_MANAGER = Direction.TO_SLAVE, Direction.TO_MANAGER
 CHECK, START, END = Control.CHECK, Control.START, Control.END
 RUNNING, STOPPED = Control.RUNNING, Control.STOPPED
 MANAGER, SLAVE, OTHER = ("192.0.2.10", 10320), ("192.0.2.11", 10320), ("192.0.2.12", 10320)
@@ -113,6 +113,13 @@ class TestSealedStatusControl(unittest.IsolatedAsyncioTestCase):
             self.app01.running, self.app01.application, self.app01.hint.is_set(), len(self.told), len(self.asked),
             self.slave.status.phase, self.slave.memory.status, len(self.to_manager), [path.read_bytes() for path in keeps],
         )
+
+    async def test_the_slave_waits_for_the_disk_at_start_and_end_also_where_start_changes_nothing(self) -> None:
+        for sequence, (control, waits) in enumerate([(START, True), (CHECK, False), (START, True), (END, True), (END, True)], 1):
+            with mock.patch.object(self.slave.sealing, "take", return_value=False) as take:
+                trailer = Trailer(TO_SLAVE, 1, 7, sequence, 1)
+                self.slave.received(sealing.seal(telegram.encode(SQ("app01", control)), trailer, KEYS.to_slave), MANAGER)
+            self.assertEqual(take.call_args.args[1], waits, control)
 
     async def day(self) -> None:
         """Monitoring from its beginning to its end, and again."""
