@@ -240,7 +240,7 @@ func (s *StatusControl) probed(p *tcpProbe, r telegram.StatusResponse, err error
 		return
 	}
 	s.judgeAnswer(now, m, &r)
-	if m.running && !m.ending {
+	if m.running && !m.ending && p.places == &s.fallback.before { // one that was STOPPED may answer on UDP too, a moment later
 		s.sayBlocked(m)
 	}
 	s.rouse()
