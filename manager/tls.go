@@ -67,5 +67,6 @@ func (r *responses) otherPeer(conn net.Conn, host telegram.Host) (peer telegram.
 	case sealed.Peer == host:
 		return telegram.Host{}, nil
 	}
-	return sealed.Peer, fmt.Errorf("the connection has the certificate of %v, and the response is of %v", sealed.Peer, host)
+	// Not of which: a server that names others in turn would have it said each time.
+	return sealed.Peer, fmt.Errorf("the connection has the certificate of %v, and the response is of another server", sealed.Peer)
 }

@@ -166,6 +166,20 @@ func TestASealedManagerTakesResponsesOfTheHostOfTheCertificate(t *testing.T) {
 	assert.Empty(t, o.server.Drops().All())
 }
 
+// What it delivers is refused, and does not fill the log either.
+func TestASlaveThatNamesOthersInTurnIsLoggedOnce(t *testing.T) {
+	k := slavetest.NewKeys(t, "mgr01")
+	o := newSealedOffice(t, k.Security(t, "mgr01"), at(t, "app01", app01+":10320"), at(t, "app02", app01+":10320"), at(t, "app03", app01+":10320"))
+	o.takeResponses()
+	for range 3 {
+		for _, named := range []string{"app01", "app02"} {
+			assert.Empty(t, deliverSealed(t, o, app01, k.Security(t, "app03"), responseBytes(named, launchedBit, "ONLINE", "ONLINE", "up")))
+		}
+	}
+	require.Eventually(t, func() bool { return o.server.Drops().Of(slave.DropCertificate) == 6 }, patience, time.Millisecond)
+	assert.Equal(t, 1, o.log.count("response not taken"))
+}
+
 func TestASealedManagerTakesNothingElse(t *testing.T) {
 	k, foreign := slavetest.NewKeys(t, "mgr01"), slavetest.NewKeys(t, "mgr01")
 	x := responseBytes("app01", launchedBit, "ONLINE", "ONLINE", "up")
@@ -181,7 +195,7 @@ func TestASealedManagerTakesNothingElse(t *testing.T) {
 		{"a plain response", func(t *testing.T, o *office) string { return deliver(t, o, app01, x) }, slave.DropNotSealed,
 			"no TLS: the peer does not speak it: its mode may be plain"},
 		{"a slave with another's keys", sealedAs(k.Security(t, "app02")), slave.DropCertificate,
-			"the connection has the certificate of app02, and the response is of app01"},
+			"the connection has the certificate of app02, and the response is of another server"},
 		{"a slave with an expired certificate", sealedAs(credentials.NewSecurity(k.Credentials(t, "app01", time.Now().Add(-time.Hour)))), slave.DropCertificate,
 			"ended at"},
 		{"the manager's own certificate", func(t *testing.T, o *office) string {
