@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/user"
@@ -77,8 +78,13 @@ func TestTheDebInstallsRunsUpgradesAndLeavesNothing(t *testing.T) {
 	cmdtest.Until(t, patience, "the end is in the history", func() bool { return ended.MatchString(tool(t, "renraku", "history")) })
 
 	t.Run("as the manager's user", func(t *testing.T) {
+		other, linked := filepath.Join(filepath.Dir(stateDir), "roots"), filepath.Join(stateDir, "linked")
+		require.NoError(t, os.WriteFile(other, nil, 0o600))
+		require.NoError(t, os.Link(other, linked))
 		m.replace(defaultFile, `RENRAKUD_USER="root"`, `RENRAKUD_USER="renraku"`)
 		m.does("restart")
+		assert.Equal(t, "root", ownerOf(t, other), "what a run may have linked to is not given away")
+		require.NoError(t, errors.Join(os.Remove(linked), os.Remove(other)))
 		assert.Equal(t, "renraku", ownerOf(t, fmt.Sprintf("/proc/%d", m.daemon())))
 		m.awaitStatus("mgr01", "RUNNING", "NOT-STARTED")
 		assert.Contains(t, tool(t, "grep", "-c", "ready", logFile), "3")

@@ -145,7 +145,9 @@ status = "BATCH"
 EOF
 echo 'RENRAKUD_OPTIONS="--host mgr01"' >/etc/default/renraku`)
 
+	s.do("touch /var/lib/roots /var/lib/renraku/left; ln /var/lib/roots /var/lib/renraku/linked")
 	s.do("systemctl start " + manager)
+	assert.Equal(t, "root\nrenraku", s.do("stat --format %U /var/lib/roots /var/lib/renraku/left"), "what a run may have linked to is not given away")
 	assert.Contains(t, s.do("renraku run HOLD --host mgr01"), "LAUNCHED", "a confined daemon can run what the definition says")
 	held, daemon := s.held(), s.property(manager, "MainPID")
 	assert.Equal(t, "renraku", s.do("renraku output HOLD"))
@@ -188,7 +190,9 @@ func TestTheRPMsScriptsDoAsTheDebsUnderSystemd(t *testing.T) {
 	assert.Equal(t, "2", s.property(unit, "ExecMainStatus"))
 	assert.Equal(t, "0", s.property(unit, "NRestarts"))
 
+	s.do("touch /var/lib/roots; ln /var/lib/roots /var/lib/renraku/linked")
 	held, daemon := s.slave(slave)
+	assert.Equal(t, "root", s.do("stat --format %U /var/lib/roots"), "what a run may have linked to is not given away")
 	s.do(strings.Replace(install, "--install", "--upgrade --force", 1))
 	daemon = s.goesOn(held, slave, daemon)
 	s.do("/etc/init.d/renrakud restart")

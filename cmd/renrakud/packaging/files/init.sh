@@ -73,8 +73,10 @@ start() {
 	*) [ -e "$definition" ] || { echo "renrakud: no definition: write $definition; $definition.example is one" >&2; return 6; } ;;
 	esac
 	install -d -m 0750 -o root -g renraku "$logs" && touch "$log" && chmod 0640 "$log" && chown "$RENRAKUD_USER:renraku" "$log" || return 4
-	# What a daemon that ran as root has left belongs to root.
-	[ "$RENRAKUD_USER" = root ] || chown -hR "$RENRAKUD_USER:renraku" "$state" || return 4
+	# What a daemon that ran as root has left belongs to root. A file with another name may be anybody's: a run can link to it where the
+	# kernel lets it.
+	[ "$RENRAKUD_USER" = root ] ||
+		find "$state" -xdev \( -type d -o -links 1 \) -exec chown -h "$RENRAKUD_USER:renraku" {} + || return 4
 	before=$(($(wc -c <"$log") + 1))
 	launch &
 	pid=$!
