@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"renraku/slave"
+	"renraku/slave/credentials"
 	"renraku/telegram"
 )
 
@@ -46,6 +47,7 @@ type fallback struct {
 
 	before, stopped probePlaces       // inquiries before a judgement, and of STOPPED slaves
 	blocked         map[*monitor]bool // answered on TCP alone, the last time
+	refused         *sayOnce          // whose certificates are not those that they have to be
 }
 
 // probePlaces bounds inquiries on TCP of one kind.
@@ -233,12 +235,16 @@ func (s *StatusControl) probed(p *tcpProbe, r telegram.StatusResponse, err error
 	}
 	m.probe = nil
 	switch {
+	case errors.Is(err, credentials.ErrCertificate):
+		s.fallback.refused.say(m.host, err)
+		return
 	case err != nil:
 		s.log.Debug("no answer on TCP", "host", m.host.String(), "error", err)
 		return
 	case !s.monitoring || !m.waiting || now.After(p.until):
 		return
 	}
+	s.fallback.refused.say(m.host, nil)
 	s.judgeAnswer(now, m, &r)
 	if m.running && !m.ending && p.places == &s.fallback.before { // one that was STOPPED may answer on UDP too, a moment later
 		s.sayBlocked(m)

@@ -164,6 +164,7 @@ func TestASlaveWithAnothersCertificateIsNotBelievedOnTCP(t *testing.T) {
 			w := watchSealed(t, k, p.address)
 			w.await(1, "app01"+c.want)
 			require.Eventually(t, func() bool { return w.log.count(c.logged) > 0 }, patience, time.Millisecond)
+			assert.Equal(t, c.want == " STOPPED", w.log.count(`level=ERROR msg="slave not asked on TCP" host=app01`) == 1, "an operator is told why")
 			other := map[string]string{" RUNNING": " STOPPED", " STOPPED": " RUNNING"}[c.want]
 			assert.Zero(t, w.told(other))
 			assert.Positive(t, p.connections.Load())

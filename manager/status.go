@@ -70,6 +70,7 @@ func NewStatusControl(own *slave.OwnRecord, slaves []Slave, file *contactfile.Fi
 	s.isolation.reset()
 	s.maintenance.open(log)
 	s.fallback.blocked = map[*monitor]bool{}
+	s.fallback.refused = newSayOnce(log, "slave not asked on TCP", "slave asked on TCP again")
 	s.fallback.bound(nil)
 	s.schedule = newSchedule(time.Now(), nil)
 	t := newTakeover(slaves, nil, newHosts(0))
