@@ -85,6 +85,28 @@ func TestSearchAndCountsFilterAndAServerIsShownWithItsHistory(t *testing.T) {
 	assert.Contains(t, p.focused(), "app01", "the focus is where it was")
 }
 
+// What counts as failed is one thing for the page and for check.
+func TestAStatusThatEndsInFailedIsTrouble(t *testing.T) {
+	f := newFleet(t, false)
+	p := browse(t, desk)
+	p.open(f.url, 3)
+	require.Equal(t, 0, f.Renraku(t, cmdtest.First, "set-status", "BATCH-FAILED").Code)
+	for _, status := range []string{"APP-LOST", "FAILED", "BATCH-failed", "FAILED-OVER", "NO-ERROR"} {
+		require.Equal(t, 0, f.Renraku(t, cmdtest.Second, "set-status", status).Code)
+		p.awaitRows(patience, "app01 RUNNING BATCH-FAILED", "app02 RUNNING "+status, "mgr01 RUNNING NOT-STARTED")
+		assert.Equal(t, "1\nfailed", p.text("button.count.failed"), status)
+		assert.Equal(t, "1\nother", p.text("button.count.other"), status)
+		p.awaitCell(patience, 2, "other")
+		out := f.Renraku(t, cmdtest.Manager, "check")
+		assert.Equal(t, 1, out.Code, status)
+		assert.Contains(t, out.Stdout, "WARNING - 1 of 3 servers to warn of: app01 BATCH-FAILED |", status)
+	}
+	p.awaitCell(patience, 1, "failed")
+	require.Equal(t, 0, f.Renraku(t, cmdtest.Second, "set-status", "X-FAILED").Code)
+	p.await("both", `document.querySelector("button.count.failed").innerText === "2\nfailed"`)
+	assert.Contains(t, f.Renraku(t, cmdtest.Manager, "check").Stdout, "WARNING - 2 of 3 servers to warn of: app01 BATCH-FAILED, app02 X-FAILED |")
+}
+
 func TestAJapaneseBrowserSeesJapanese(t *testing.T) {
 	f := newFleet(t, false)
 	require.Equal(t, 0, f.Renraku(t, cmdtest.Manager, "run", "ONLINE", "--host", "app01").Code)

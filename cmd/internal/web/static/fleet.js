@@ -6,6 +6,9 @@ import { parse } from "./pattern.js";
 export const kinds = ["stopped", "failed", "maintenance", "other", "not-started", "batch", "online"];
 export const [stopped, failed, maintenance, other, notStarted, batch, online] = kinds.keys();
 
+// failedEnd ends an application status that means trouble: *-FAILED, as the commands take it where nothing else is said.
+const failedEnd = "-FAILED";
+
 // kindOf is the kind by the statuses alone.
 function kindOf(running, application) {
   if (!running) return stopped;
@@ -14,7 +17,7 @@ function kindOf(running, application) {
     case "BATCH": return batch;
     case "NOT-STARTED": return notStarted;
   }
-  return /FAIL|ERROR|ABORT|ABEND|LOST/i.test(application) ? failed : other;
+  return application.endsWith(failedEnd) ? failed : other;
 }
 
 // statusOf is the status that a kind stands for; "" where there are several.
