@@ -43,10 +43,25 @@ type board struct {
 	room int // servers on the screen, when it was last drawn
 }
 
+// boardCounts are of servers. One in maintenance is in no other count than that, as check and the page have it.
 type boardCounts struct {
+	running      int
 	stopped      int
 	maintained   int
 	applications map[string]int
+}
+
+func (c *boardCounts) add(r *contactfile.Record, maintained bool) {
+	if maintained {
+		c.maintained++
+		return
+	}
+	c.applications[r.Application]++
+	if r.Operating == contactfile.Running {
+		c.running++
+	} else {
+		c.stopped++
+	}
 }
 
 // seenRecord is a record and the end of its maintenance as they were last seen, and when they became so.
@@ -75,13 +90,7 @@ func (b *board) take(l look, now time.Time) {
 	b.hostWidth, b.applicationWidth = len("HOST"), len("APPLICATION")
 	for i := range l.records {
 		r := &l.records[i]
-		b.counts.applications[r.Application]++
-		if r.Operating != contactfile.Running {
-			b.counts.stopped++
-		}
-		if l.in(r.Host) {
-			b.counts.maintained++
-		}
+		b.counts.add(r, l.in(r.Host))
 		b.hostWidth = max(b.hostWidth, len(r.Host))
 		b.applicationWidth = max(b.applicationWidth, screen.Cells(b.language.Status(r.Application)))
 	}
@@ -201,7 +210,7 @@ func (b *board) head(width int, now time.Time) []screen.Line {
 
 func (b *board) operatingCounts() string {
 	n := len(b.last.records)
-	text := fmt.Sprintf("%s: %d %s, %d %s", count(n, "server", "servers"), n-b.counts.stopped, b.language.Status(string(contactfile.Running)),
+	text := fmt.Sprintf("%s: %d %s, %d %s", count(n, "server", "servers"), b.counts.running, b.language.Status(string(contactfile.Running)),
 		b.counts.stopped, b.language.Status(string(contactfile.Stopped)))
 	if b.counts.maintained > 0 {
 		text += fmt.Sprintf(", %d in maintenance", b.counts.maintained)

@@ -70,7 +70,8 @@ func TestBoardHasWhoIsInMaintenanceAfterTheTroubleAndMarked(t *testing.T) {
 	l.maintenance = maintenance{"b": until, "e": until}
 	b.take(l, noon)
 	lines := b.lines(100, 24, noon)
-	assert.Equal(t, "5 servers: 3 RUNNING, 2 STOPPED, 2 in maintenance · 12:00:00 UTC", lines[0].Text)
+	assert.Equal(t, "5 servers: 2 RUNNING, 1 STOPPED, 2 in maintenance · 12:00:00 UTC", lines[0].Text)
+	assert.Equal(t, "1 BATCH-FAILED, 1 BATCH, 1 ONLINE", lines[1].Text, "as check has it, and the page")
 	var rows []string
 	for _, line := range lines[2:8] {
 		rows = append(rows, strings.TrimRight(line.Text, " "))
@@ -90,6 +91,13 @@ func TestBoardHasWhoIsInMaintenanceAfterTheTroubleAndMarked(t *testing.T) {
 	l.maintenance = maintenance{"e": until}
 	b.take(l, noon.Add(time.Second))
 	assert.Equal(t, []string{"*b", "d", "c", "m", "a"}, shown(b, 100, 24, noon.Add(time.Second)), "its end is a change, and it is in trouble again")
+	assert.Equal(t, "5 servers: 2 RUNNING, 2 STOPPED, 1 in maintenance · 12:00:01 UTC", b.lines(100, 24, noon.Add(time.Second))[0].Text)
+
+	l.maintenance = maintenance{"a": until, "b": until, "c": until, "d": until, "e": until}
+	b.take(l, noon)
+	lines = b.lines(100, 24, noon)
+	assert.Equal(t, "5 servers: 0 RUNNING, 0 STOPPED, 5 in maintenance · 12:00:00 UTC", lines[0].Text)
+	assert.Empty(t, lines[1].Text)
 }
 
 func TestBoardMarksWhatChangedForSomeSeconds(t *testing.T) {
