@@ -35,8 +35,9 @@ type maintenance struct {
 	written *sayOnce      // what is wrong with it
 	changed chan struct{} // somebody's end is another
 
-	of  map[telegram.Host]*maintained // with mu
-	own atomic.Pointer[maintained]    // of the manager's own server, of which events come under the lock of its record
+	of   map[telegram.Host]*maintained        // changed with reloading and mu, read with one of them
+	ends atomic.Pointer[map[string]time.Time] // what Maintained gives: it is replaced, and never changed
+	own  atomic.Pointer[maintained]           // of the manager's own server, of which events come under the lock of its record
 }
 
 // maintained is the maintenance of one server. Nobody changes it once it is among the others.
@@ -56,8 +57,18 @@ func (m *maintained) mark() []any {
 
 func (x *maintenance) open(log *slog.Logger) {
 	x.of = map[telegram.Host]*maintained{}
+	x.publish()
 	x.changed = make(chan struct{}, 1)
 	x.written = newSayOnce(log, "maintenance file not written", "maintenance file written again")
+}
+
+// publish has everybody see who is in maintenance now. The caller holds reloading.
+func (x *maintenance) publish() {
+	ends := make(map[string]time.Time, len(x.of))
+	for host, m := range x.of {
+		ends[host.String()] = m.until
+	}
+	x.ends.Store(&ends)
 }
 
 // Maintain has the hosts be in maintenance until the given time, to the second. Of one that is so already, the new end stands. With an
@@ -74,6 +85,14 @@ func (s *StatusControl) Maintain(hosts []telegram.Host, until time.Time, by slav
 	if err != nil {
 		return fmt.Errorf("begin maintenance: %w", err)
 	}
+	s.beginMaintenance(begun, until, by)
+	s.maintenance.publish()
+	signal(s.maintenance.changed)
+	return nil
+}
+
+// beginMaintenance has what was written stand. The caller holds reloading.
+func (s *StatusControl) beginMaintenance(begun map[telegram.Host]*maintained, until time.Time, by slave.Trigger) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for host, m := range begun {
@@ -88,8 +107,6 @@ func (s *StatusControl) Maintain(hosts []telegram.Host, until time.Time, by slav
 	if s.monitoring {
 		s.endHoldIfHeard(time.Now())
 	}
-	signal(s.maintenance.changed)
-	return nil
 }
 
 // maintenanceOf is the maintenance of the hosts from now on.
@@ -152,6 +169,7 @@ func (s *StatusControl) EndMaintenance(hosts []telegram.Host, by slave.Trigger) 
 	if !ended {
 		return nil
 	}
+	s.maintenance.publish()
 	if err := s.writeMaintenance(nil); err != nil {
 		return fmt.Errorf("the maintenance has ended, but a restart of the daemon would bring it back: %w", err)
 	}
@@ -159,7 +177,7 @@ func (s *StatusControl) EndMaintenance(hosts []telegram.Host, by slave.Trigger) 
 }
 
 // endMaintenance ends the maintenance of one host, if it is in it. What is otherwise than it was last told is an event now. The caller
-// holds reloading, and delivers the events without it.
+// holds reloading, publishes, and delivers the events without it.
 func (s *StatusControl) endMaintenance(host telegram.Host, why ...any) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -198,16 +216,8 @@ func (s *StatusControl) tellOtherwise(host telegram.Host, m *monitor, before *ma
 	}
 }
 
-// Maintained is the hosts in maintenance, and when that ends.
-func (s *StatusControl) Maintained() map[string]time.Time {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	all := make(map[string]time.Time, len(s.maintenance.of))
-	for host, m := range s.maintenance.of {
-		all[host.String()] = m.until
-	}
-	return all
-}
+// Maintained is the hosts in maintenance, and when that ends. Nobody changes the map. It takes no lock: the page asks several times a second.
+func (s *StatusControl) Maintained() map[string]time.Time { return *s.maintenance.ends.Load() }
 
 // reasonBegins begins the text of every SKIPPED of a server in maintenance, and of no other.
 const reasonBegins = "in maintenance until "

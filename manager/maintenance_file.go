@@ -26,6 +26,12 @@ func (s *StatusControl) KeepMaintenance(path string) {
 	if err != nil {
 		s.log.Error("no server is in maintenance: what an earlier daemon left cannot be read", "host", s.own.Host().String(), "error", err)
 	}
+	s.takeUp(left)
+	s.maintenance.publish()
+}
+
+// takeUp has servers be in maintenance that were so when an earlier daemon ended. The caller holds reloading.
+func (s *StatusControl) takeUp(left []contactfile.Maintenance) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
@@ -64,17 +70,20 @@ func (s *StatusControl) endMaintenanceInTime() time.Duration {
 	defer s.events.deliver()
 	s.reloading.Lock()
 	defer s.reloading.Unlock()
-	all, now, pause := s.Maintained(), time.Now(), maintenanceLook
+	all, now, pause, ended := s.Maintained(), time.Now(), maintenanceLook, false
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		if left := all[name].Sub(now); left > 0 {
 			pause = min(pause, left)
 			continue
 		}
 		if host, err := telegram.NewHost(name); err == nil {
-			s.maintenance.behind = s.endMaintenance(host, "reason", maintenanceOver) || s.maintenance.behind
+			ended = s.endMaintenance(host, "reason", maintenanceOver) || ended
 		}
 	}
-	if s.maintenance.behind {
+	if ended {
+		s.maintenance.publish()
+	}
+	if ended || s.maintenance.behind {
 		s.writeMaintenance(nil) // an error is logged, and a record whose time is over means nothing
 	}
 	return pause
@@ -90,6 +99,7 @@ func (s *StatusControl) dropMaintenance() {
 		}
 	}
 	if dropped {
+		s.maintenance.publish()
 		s.writeMaintenance(nil)
 	}
 }
@@ -100,9 +110,7 @@ func (s *StatusControl) writeMaintenance(begun map[telegram.Host]*maintained) er
 		s.maintenance.behind = false
 		return nil
 	}
-	s.mu.Lock()
 	next := maps.Clone(s.maintenance.of)
-	s.mu.Unlock()
 	maps.Copy(next, begun)
 	err := contactfile.WriteMaintenance(s.maintenance.path, maintenanceRecords(next))
 	s.maintenance.behind = err != nil

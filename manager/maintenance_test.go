@@ -274,6 +274,33 @@ func TestADamagedMaintenanceFileIsSaidLoudlyAndIsNothing(t *testing.T) {
 	})
 }
 
+// The page asks several times a second, and of a large fleet: it is not to have polling wait.
+func TestWhoIsInMaintenanceIsSaidWithoutTheLockOfPolling(t *testing.T) {
+	f := newFleet(t, usual(3))
+	maintained := func() map[string]time.Time {
+		f.status.mu.Lock()
+		defer f.status.mu.Unlock()
+		got := make(chan map[string]time.Time, 1)
+		go func() { got <- f.status.Maintained() }()
+		select {
+		case all := <-got:
+			return all
+		case <-time.After(patience):
+			require.Fail(t, "it waits for the lock")
+		}
+		return nil
+	}
+	assert.Empty(t, maintained())
+	until := time.Now().Add(time.Hour).UTC().Truncate(time.Second)
+	require.NoError(t, f.status.Maintain(hostsOf(f.slaves[:2]), until, slave.ByOperator))
+	before := maintained()
+	require.NoError(t, f.status.EndMaintenance(hostsOf(f.slaves[:1]), slave.ByOperator))
+	require.NoError(t, f.status.Maintain(hostsOf(f.slaves[2:]), until, slave.ByOperator))
+	assert.Equal(t, map[string]time.Time{"app2": until, "app3": until}, maintained())
+	assert.Equal(t, map[string]time.Time{"app1": until, "app2": until}, before, "who has it goes on reading it")
+	assert.Zero(t, testing.AllocsPerRun(100, func() { f.status.Maintained() }))
+}
+
 func TestReloadEndsTheMaintenanceOfWhoGoes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, path := maintainedFleet(t, usual(3))

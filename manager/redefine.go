@@ -33,7 +33,7 @@ func (s *Server) EndMaintenance(hosts []telegram.Host) error {
 	return s.status.EndMaintenance(hosts, slave.ByOperator)
 }
 
-// Maintained is the hosts in maintenance, and when that ends, on the wall clock.
+// Maintained is the hosts in maintenance, and when that ends, on the wall clock. Nobody changes the map.
 func (s *Server) Maintained() map[string]time.Time { return s.status.Maintained() }
 
 // tellOwn tells an event of the manager's own server, unless that is in maintenance. It is called under the lock of its record.

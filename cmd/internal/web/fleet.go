@@ -19,7 +19,7 @@ type Source interface {
 	Order(o control.Order, head func(control.Head), row func(control.Row)) error
 	// InProgress is the first orders in progress, and how many there are.
 	InProgress() (first []Order, n int)
-	// Maintained is the hosts in maintenance, and when that ends.
+	// Maintained is the hosts in maintenance, and when that ends. Nobody changes the map: the next one may be the same.
 	Maintained() map[string]time.Time
 }
 
