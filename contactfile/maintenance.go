@@ -129,8 +129,18 @@ func decodeAllMaintenance(s string) (all []Maintenance, err error) {
 	return all, nil
 }
 
+// UnsyncedError is why the directory of a file that has been replaced is perhaps not on disk: who reads the file reads what was written, and
+// after a power cut perhaps what was before.
+type UnsyncedError struct{ Err error }
+
+func (e *UnsyncedError) Error() string { return e.Err.Error() }
+
+// Unwrap is the error of the disk.
+func (e *UnsyncedError) Unwrap() error { return e.Err }
+
 // WriteMaintenance has the maintenance file at path have these records and no others, on disk when it returns. A reader sees the file as
-// it was or as it is, and so does the next daemon where this one is killed, or the machine ends. There is one writer.
+// it was or as it is, and so does the next daemon where this one is killed, or the machine ends. There is one writer. With an error the
+// file is as it was, but for an *UnsyncedError.
 func WriteMaintenance(path string, all []Maintenance) error {
 	var b []byte
 	for i := range all {
@@ -142,8 +152,11 @@ func WriteMaintenance(path string, all []Maintenance) error {
 	if err := writeMaking(path+makingSuffix, b); err != nil {
 		return fmt.Errorf("write maintenance file: %w", err)
 	}
-	if err := errors.Join(os.Rename(path+makingSuffix, path), syncDirectory(filepath.Dir(path))); err != nil {
+	if err := os.Rename(path+makingSuffix, path); err != nil {
 		return fmt.Errorf("write maintenance file: %w", err)
+	}
+	if err := syncDirectory(filepath.Dir(path)); err != nil {
+		return fmt.Errorf("write maintenance file: %w", &UnsyncedError{err})
 	}
 	return nil
 }

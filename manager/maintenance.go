@@ -80,7 +80,7 @@ func (s *StatusControl) Maintain(hosts []telegram.Host, until time.Time, by slav
 	until = until.UTC().Add(time.Second - 1).Truncate(time.Second)
 	begun, err := s.maintenanceOf(hosts, until)
 	if err == nil {
-		err = s.writeMaintenance(begun)
+		err = s.noteMaintenance(begun)
 	}
 	if err != nil {
 		return fmt.Errorf("begin maintenance: %w", err)
@@ -170,7 +170,10 @@ func (s *StatusControl) EndMaintenance(hosts []telegram.Host, by slave.Trigger) 
 		return nil
 	}
 	s.maintenance.publish()
-	if err := s.writeMaintenance(nil); err != nil {
+	switch err := s.writeMaintenance(nil); {
+	case isUnsynced(err):
+		return fmt.Errorf("the maintenance has ended, but a power cut may bring it back: %w", err)
+	case err != nil:
 		return fmt.Errorf("the maintenance has ended, but a restart of the daemon would bring it back: %w", err)
 	}
 	return nil

@@ -2,6 +2,8 @@ package manager
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -102,6 +104,24 @@ func (s *StatusControl) dropMaintenance() {
 		s.maintenance.publish()
 		s.writeMaintenance(nil)
 	}
+}
+
+// noteMaintenance writes the file with what is to begin. With an error the file is without it, since it does not begin: where the file has it
+// already and the directory is not on disk, it is taken back. The caller holds reloading.
+func (s *StatusControl) noteMaintenance(begun map[telegram.Host]*maintained) error {
+	err := s.writeMaintenance(begun)
+	if !isUnsynced(err) {
+		return err
+	}
+	if still := s.writeMaintenance(nil); still != nil && !isUnsynced(still) {
+		return fmt.Errorf("%w; the file has it until it can be written again: %w", err, still)
+	}
+	return err
+}
+
+func isUnsynced(err error) bool {
+	var unsynced *contactfile.UnsyncedError
+	return errors.As(err, &unsynced)
 }
 
 // writeMaintenance writes the file as it stands, with what begins. The caller holds reloading.

@@ -71,8 +71,40 @@ func TestMaintenanceBeginsWhenTheDiskHasIt(t *testing.T) {
 		assert.Equal(t, 1, out.Code, c.call)
 		assert.Contains(t, out.Stderr, "begin maintenance: write maintenance file: ")
 		assert.Contains(t, out.Stderr, "input/output error")
+		assertMaintained(t, f)
 		heal()
 		assert.Equal(t, "no server is in maintenance\n", f.Renraku(t, manager, "maintain").Stdout)
 	}
 	assert.Equal(t, 0, f.Renraku(t, manager, "maintain", first).Code)
+
+	heal := failCalls(t, d.Cmd.Process.Pid, "fsync", f.Dir(manager))
+	out := f.Renraku(t, manager, "maintain", first, second)
+	assert.Equal(t, 1, out.Code)
+	assertMaintained(t, f, first)
+	heal()
+	d.Kill(t)
+	d = f.Start(t, manager)
+	listed := f.Renraku(t, manager, "maintain").Stdout
+	assert.Contains(t, listed, first)
+	assert.NotContains(t, listed, second, "what did not begin does not begin at a restart")
+
+	heal = failCalls(t, d.Cmd.Process.Pid, "fsync", f.Dir(manager))
+	out = f.Renraku(t, manager, "maintain", first, "--off")
+	assert.Equal(t, 1, out.Code)
+	assert.Contains(t, out.Stderr, "the maintenance has ended, but a power cut may bring it back: write maintenance file: ")
+	assertMaintained(t, f)
+	assert.Equal(t, "no server is in maintenance\n", f.Renraku(t, manager, "maintain").Stdout)
+	heal()
+}
+
+// assertMaintained asserts which servers other programs read in the maintenance file.
+func assertMaintained(t *testing.T, f *cmdtest.Fleet, hosts ...string) {
+	t.Helper()
+	all, err := contactfile.ReadMaintenance(f.File(manager, "maintenance.dat"))
+	require.NoError(t, err)
+	var got []string
+	for i := range all {
+		got = append(got, all[i].Host)
+	}
+	assert.ElementsMatch(t, hosts, got)
 }
