@@ -23,6 +23,7 @@
 //   - record.go: one record, to bytes.
 //   - decode.go: and back: what is right at once, and what is wrong in a second look. since.go reads its time.
 //   - file.go: the writer: lock, create, update in place, clear.
+//   - look.go: the writer's look at a part of it, for what somebody else has done to it.
 //   - read.go: reading all or one, for the writer and for those who hold no lock.
 //   - history_record.go: one record of the history, to bytes and back.
 //   - history.go: the history's writer: open and cut off a torn end, append, reserve space.

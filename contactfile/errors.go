@@ -20,6 +20,7 @@ var (
 	ErrFiller    = errors.New("not all spaces")
 	ErrEnd       = errors.New("no line feed")
 	ErrShort     = errors.New("the file ends inside the record")
+	ErrTooMany   = errors.New("one record too many")
 	ErrForeign   = errors.New("the record is of another host")
 
 	ErrHistoryTime   = errors.New("no time like 2026-11-22T10:43:05.123Z")

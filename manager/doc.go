@@ -4,6 +4,7 @@
 // The files, and what each owns:
 //
 //   - status.go: StatusControl (110), steps 13–30: begins monitoring, judges answers and silence.
+//   - contact.go: its contact file (130) as a whole: created, kept in its place, looked at for damage.
 //   - end.go: the end of monitoring, steps 25–27.
 //   - packets.go: its UDP end (140), in batches: reads all that has come, then sends what is due.
 //   - monitor.go: one slave's monitor (15, 16, 18–24, 28–30), pure: it takes the time and says what is to be done.

@@ -100,6 +100,7 @@ func (s *StatusControl) clear() error {
 	if err := s.file.Clear(); err != nil {
 		return fmt.Errorf("end monitoring: %w", err)
 	}
+	s.becomesRight()
 	s.log.Info("monitoring ends", "host", s.own.Host().String())
 	if len(unanswered.Hosts) > 0 {
 		return unanswered

@@ -178,10 +178,7 @@ func (s *Server) beginWhenPossible(ctx context.Context) error {
 	return nil
 }
 
-// keepFile looks after the contact file's place.
-func (s *Server) keepFile(ctx context.Context) error {
-	return slave.KeepFile(ctx, func() { s.status.written.say(s.cfg.Host, s.status.keepFile()) })
-}
+func (s *Server) keepFile(ctx context.Context) error { return slave.KeepFile(ctx, s.status.keepFile) }
 
 func (s *Server) reportDrops(ctx context.Context) error {
 	s.drops.Report(ctx, s.status.ownLog)

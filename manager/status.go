@@ -24,7 +24,8 @@ type StatusControl struct {
 	drops   *slave.Drops
 	sealing *sealing      // nil in plain mode
 	served  chan struct{} // closed when Serve has ended: nobody inquires any more
-	written *sayOnce      // what is wrong with the contact file
+	written *sayOnce      // why the contact file could not be written
+	damaged *sayOnce      // what is wrong in it, which the manager has not done
 	renamed chan struct{} // there are other monitors, and so other names
 	events  events
 
@@ -46,8 +47,10 @@ type StatusControl struct {
 	schedule   *schedule                  // empty while there is no monitoring
 	lost       time.Time                  // when datagrams were last found to have been lost for want of room in the socket's buffer
 	monitoring bool
-	ending     *ending      // while END is told
-	creation   int          // how often the contact file was created
+	ending     *ending // while END is told
+	creation   int     // how often the contact file was created
+	uncreated  bool    // it could not be, the last time
+	look       look
 	touched    map[int]bool // records that were written while SetSlaves reads them, else nil
 	roundTrips Histogram    // with the next two, see Figures
 	retried    uint64
@@ -61,6 +64,7 @@ func NewStatusControl(own *slave.OwnRecord, slaves []Slave, file *contactfile.Fi
 		own: own, file: file, packets: packets, log: log, ownLog: log.With("host", own.Host().String()), drops: drops,
 		served:  make(chan struct{}),
 		written: newSayOnce(log, "contact file not written", "contact file written again"),
+		damaged: newSayOnce(log, "contact file damaged", "contact file right again"),
 		renamed: make(chan struct{}, 1),
 		leaving: map[telegram.Host]*monitor{},
 
@@ -117,49 +121,12 @@ func (s *StatusControl) Begin() error {
 	return nil
 }
 
-// isWhole says whether the contact file stands at its place and has a record of each server at that server's place.
-func (s *StatusControl) isWhole() bool {
-	records, err := s.file.Records()
-	if err != nil || len(records) != len(s.monitors)+1 || records[0].Host != s.own.Host().String() {
-		return false
-	}
-	for i, m := range s.monitors {
-		if records[i+1].Host != m.host.String() {
-			return false
-		}
-	}
-	return s.file.InPlace()
-}
-
-// keepFile creates the contact file again where somebody has removed or replaced it: no reader would find what is written then.
-func (s *StatusControl) keepFile() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.monitoring || s.file.InPlace() {
-		return nil
-	}
-	s.log.Warn("contact file created again", "host", s.own.Host().String(), "reason", "somebody has removed or replaced it")
-	return s.create(time.Now())
-}
-
 // greet has the monitors of some slaves start (15–17): all of them, or those that appear.
 func (s *StatusControl) greet(now time.Time, monitors []*monitor) {
 	for i, m := range monitors {
 		m.begin(spread(now, m.interval, i, len(monitors)))
 		m.management.begin()
 	}
-}
-
-// create creates the contact file (14), with what is known of each slave.
-func (s *StatusControl) create(now time.Time) error {
-	s.creation++
-	if err := s.file.Create(s.records(now, s.monitors, nil)); err != nil {
-		return fmt.Errorf("begin monitoring: %w", err)
-	}
-	if err := s.own.Begin(now); err != nil { // the monitor of the manager's own record has nobody to ask
-		return fmt.Errorf("begin monitoring: %w", err)
-	}
-	return nil
 }
 
 // Monitoring says whether monitoring goes on.

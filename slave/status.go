@@ -53,11 +53,16 @@ func (s *StatusControl) Begin() error {
 	return s.begin()
 }
 
-// keepFile creates the contact file again where somebody has removed or replaced it: no reader would find what is written then.
+// keepFile creates the contact file again where somebody has removed or replaced it: no reader would find what is written then. Where
+// somebody has emptied or damaged it, it says so: the next inquiry may be long in coming.
 func (s *StatusControl) keepFile() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.phase != monitoring || !s.own.Monitored() || s.file.InPlace() {
+	switch {
+	case s.phase != monitoring || !s.own.Monitored():
+		return
+	case s.file.InPlace():
+		s.sayBroken(WithRemedy(s.setRunning()))
 		return
 	}
 	s.log.Warn("contact file created again", "host", s.host.String(), "reason", "somebody has removed or replaced it")

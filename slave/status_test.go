@@ -206,7 +206,10 @@ func TestADamagedContactFileIsLoggedOnceAndInquiriesGoOn(t *testing.T) {
 
 			c.damage(t, f.path)
 			damaged := contents(t, f.path)
+			f.keepFile()
+			assert.Len(t, f.log.with("level=ERROR"), 1, "before anybody asks")
 			for range 3 {
+				f.keepFile()
 				assert.Equal(t, "RUNNING ONLINE", f.do("CHECK"))
 				assert.Equal(t, "RUNNING ONLINE", f.do("START"))
 			}
@@ -216,6 +219,8 @@ func TestADamagedContactFileIsLoggedOnceAndInquiriesGoOn(t *testing.T) {
 			assert.Empty(t, f.log.with("written again"))
 
 			writeAt(t, f.path, 0, whole)
+			f.keepFile()
+			assert.Len(t, f.log.with("contact file written again"), 1)
 			for range 3 {
 				assert.Equal(t, "RUNNING ONLINE", f.do("CHECK"))
 			}

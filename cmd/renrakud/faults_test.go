@@ -181,6 +181,41 @@ func TestAHistoryThatIsTakenAwayIsSaidLoudlyAndOnce(t *testing.T) {
 	}
 }
 
+// No server changes and nobody is asked, so that nothing but the look at the file can find it.
+func TestAContactFileThatIsEmptiedOrDamagedIsSaidLoudlyAndOnce(t *testing.T) {
+	t.Parallel()
+	f := cmdtest.NewFleet(t, noPolls)
+	all := f.StartAll(t)
+	f.AwaitManager(t, aWhile, "mgr01 RUNNING", "app01 RUNNING", "app02 RUNNING")
+	said := func(host, words string, times int) {
+		t.Helper()
+		cmdtest.Until(t, aWhile, "the log of "+host, func() bool { return strings.Count(all[host].Log(), words) >= times })
+		assert.Equal(t, times, strings.Count(all[host].Log(), words), all[host].Log())
+	}
+	for host, words := range map[string][2]string{
+		manager: {`msg="contact file damaged" host=mgr01 error="renraku start makes it anew: read contact file: record 0: `, "contact file right again"},
+		first:   {`host=app01 error="contact file damaged (renraku start makes it anew): read contact file: record 0: `, "contact file written again"},
+	} {
+		path := f.File(host, "contact.dat")
+		whole, err := os.ReadFile(path)
+		require.NoError(t, err)
+		require.NoError(t, os.Truncate(path, 0))
+		said(host, words[0], 1)
+		require.NoError(t, os.WriteFile(path, whole, 0o640))
+		said(host, words[1], 1)
+		torn := append([]byte("two words"), whole[9:]...)
+		require.NoError(t, os.WriteFile(path, torn, 0o640))
+		said(host, words[0], 2)
+		after, err := os.ReadFile(path)
+		require.NoError(t, err)
+		assert.Equal(t, torn, after, "what is damaged is not written over")
+		assert.Equal(t, 0, f.Renraku(t, host, "start").Code)
+		said(host, words[1], 2)
+		said(host, words[0], 2)
+		assert.Equal(t, 0, f.Renraku(t, host, "run", "ONLINE", "--host", host).Code)
+	}
+}
+
 func TestAContactFileThatIsRemovedOrReplacedIsMadeAnew(t *testing.T) {
 	t.Parallel()
 	f := cmdtest.NewFleet(t, quickPolls)
