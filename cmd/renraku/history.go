@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"renraku/cmd/internal/control"
 	"renraku/cmd/internal/duration"
 	"renraku/cmd/internal/exit"
 	"renraku/cmd/internal/screen"
@@ -64,7 +65,7 @@ func history(c *cobra.Command, f historyFlags) error {
 		err = printHistory(out, r, c.ErrOrStderr(), language)
 	}
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("no history in %s: has renrakud ever run there? --dir names another directory", f.dir)
+		return noHistory(c.Context(), f.dir)
 	}
 	if err := errors.Join(notPermitted(err), out.Flush()); err != nil {
 		return err
@@ -78,6 +79,15 @@ func history(c *cobra.Command, f historyFlags) error {
 		fmt.Fprintln(c.ErrOrStderr(), "renraku: history: no records match")
 	}
 	return nil
+}
+
+// noHistory says why there may be none: a daemon makes one when it starts.
+func noHistory(ctx context.Context, dir string) error {
+	if _, err := daemonState(ctx, dir); err == nil || errors.Is(err, control.ErrNoAnswer) {
+		return fmt.Errorf("no history in %s, though a daemon runs there: somebody has taken %s away, and what is written now is lost when "+
+			"the daemon ends; where it was renamed, rename it back, else start the daemon again", dir, slave.HistoryFile)
+	}
+	return fmt.Errorf("no history in %s: has renrakud ever run there? --dir names another directory", dir)
 }
 
 // wantedHistory says which records are wanted; the zero value wants all.

@@ -174,6 +174,9 @@ func TestAHistoryThatIsTakenAwayIsSaidLoudlyAndOnce(t *testing.T) {
 		const gone = "history removed or replaced: what is written now is lost when this daemon ends"
 		cmdtest.Until(t, aWhile, "the log of "+host, func() bool { return strings.Contains(all[host].Log(), gone) })
 		assert.Equal(t, 0, f.Renraku(t, host, "run", "ONLINE", "--host", host).Code)
+		out := f.Renraku(t, host, "history")
+		assert.Equal(t, 1, out.Code)
+		assert.Contains(t, out.Stderr, "though a daemon runs there: somebody has taken history.dat away")
 		require.NoError(t, os.Rename(path+".1", path))
 		cmdtest.Until(t, aWhile, "the log of "+host, func() bool { return strings.Contains(all[host].Log(), "history in its place again") })
 		assert.Equal(t, 1, strings.Count(all[host].Log(), gone))
