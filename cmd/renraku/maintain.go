@@ -39,7 +39,7 @@ func maintainCommand() *cobra.Command {
 	dirFlag(c, &f.dir)
 	f.length = manager.DefaultMaintenance
 	duration.Flag(c.Flags(), &f.length, "for", "how long, from now on, such as 2h or 2d: "+slave.AsWritten(manager.LeastMaintenance)+" to "+
-		slave.AsWritten(manager.MostMaintenance))
+		slave.AsWritten(manager.MostMaintenance)+" ("+duration.Text(manager.MostMaintenance)+")")
 	c.Flags().BoolVar(&f.off, "off", false, "end it")
 	c.Flags().BoolVar(&f.json, "json", false, "print JSON")
 	return c
@@ -74,7 +74,7 @@ func askForMaintenance(c *cobra.Command, f maintainFlags, hosts []string) (contr
 	}
 	m := control.Maintain{Hosts: hosts, Off: f.off}
 	if !f.off {
-		m.For = f.length.String()
+		m.For = duration.Text(f.length)
 	}
 	return client.Maintain(c.Context(), m)
 }

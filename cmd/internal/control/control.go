@@ -62,7 +62,7 @@ type Status struct {
 // Maintain has the servers that match one of the patterns be in maintenance, or not any more.
 type Maintain struct {
 	Hosts []string `json:"hosts"`
-	For   string   `json:"for"` // such as 2h0m0s or 2d, from now on
+	For   string   `json:"for"` // such as 2h or 2d, from now on
 	Off   bool     `json:"off"` // not any more; For does not count then
 }
 

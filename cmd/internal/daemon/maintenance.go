@@ -41,8 +41,8 @@ func (m *managerStation) Maintain(request control.Maintain) (control.Maintenance
 func maintenanceLength(text string) (time.Duration, error) {
 	length, err := duration.Parse(text)
 	if err != nil || length < manager.LeastMaintenance || length > manager.MostMaintenance {
-		return 0, control.WrongRequest("a maintenance for %q: %s to %s are right", text, slave.AsWritten(manager.LeastMaintenance),
-			slave.AsWritten(manager.MostMaintenance))
+		return 0, control.WrongRequest("a maintenance for %q: %s to %s (%s) are right", text, slave.AsWritten(manager.LeastMaintenance),
+			slave.AsWritten(manager.MostMaintenance), duration.Text(manager.MostMaintenance))
 	}
 	return length, nil
 }

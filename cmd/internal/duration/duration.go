@@ -52,6 +52,14 @@ func Parse(s string) (time.Duration, error) {
 	return time.Duration(days)*day + rest, nil
 }
 
+// Text is a duration as a person may give it: in days where it is whole days.
+func Text(d time.Duration) string {
+	if d > 0 && d%day == 0 {
+		return fmt.Sprintf("%dd", d/day)
+	}
+	return slave.AsWritten(d)
+}
+
 // Flag has the command line give a duration; what stands in it is the default.
 func Flag(flags *pflag.FlagSet, d *time.Duration, name, usage string) {
 	flags.Var((*value)(d), name, usage)

@@ -24,6 +24,17 @@ func TestADurationMayHaveDaysFirst(t *testing.T) {
 	}
 }
 
+func TestTextIsInDaysWhereTheyAreWhole(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		0: "0s", 59 * time.Second: "59s", 23 * time.Hour: "23h", day: "1d", 25 * time.Hour: "25h", 24000 * time.Hour: "1000d", -day: "-24h",
+	} {
+		assert.Equal(t, want, Text(d))
+		back, err := Parse(Text(d))
+		assert.NoError(t, err)
+		assert.Equal(t, d, back)
+	}
+}
+
 func TestAFlagIsADurationAndHasItsDefault(t *testing.T) {
 	flags := pflag.NewFlagSet("try", pflag.ContinueOnError)
 	length, wait := 2*time.Hour, time.Duration(0)
