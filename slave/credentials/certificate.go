@@ -125,9 +125,22 @@ func End(what string, c *x509.Certificate, now time.Time) string {
 	case left <= 0:
 		return fmt.Sprintf("%s ended at %s", what, at)
 	case left <= WarnBefore:
-		return fmt.Sprintf("%s ends at %s, in %d days", what, at, int(left/day))
+		return fmt.Sprintf("%s ends at %s, in %s", what, at, timeLeft(left))
 	}
 	return ""
+}
+
+// timeLeft is a time in the largest unit of which it has two.
+func timeLeft(left time.Duration) string {
+	switch {
+	case left >= 2*day:
+		return fmt.Sprintf("%d days", int(left/day))
+	case left >= 2*time.Hour:
+		return fmt.Sprintf("%d hours", int(left/time.Hour))
+	case left >= 2*time.Minute:
+		return fmt.Sprintf("%d minutes", int(left/time.Minute))
+	}
+	return "less than 2 minutes"
 }
 
 func instant(t time.Time) string { return t.UTC().Format(time.RFC3339) }

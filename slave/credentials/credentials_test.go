@@ -141,7 +141,13 @@ func TestANearEndIsSaidThirtyDaysBefore(t *testing.T) {
 	const day = 24 * time.Hour
 	assert.Empty(t, c.Ends(until.Add(-30*day-time.Second)))
 	assert.Equal(t, []string{"the certificate of app01 ends at 2030-06-30T12:00:00Z, in 30 days"}, c.Ends(until.Add(-30*day)))
-	assert.Equal(t, []string{"the certificate of app01 ends at 2030-06-30T12:00:00Z, in 0 days"}, c.Ends(until.Add(-time.Second)))
+	assert.Equal(t, []string{"the certificate of app01 ends at 2030-06-30T12:00:00Z, in less than 2 minutes"}, c.Ends(until.Add(-time.Second)))
+	for left, want := range map[time.Duration]string{
+		49 * time.Hour: "2 days", 48*time.Hour - 1: "47 hours", 23 * time.Hour: "23 hours", 119 * time.Minute: "119 minutes",
+		2 * time.Minute: "2 minutes",
+	} {
+		assert.Equal(t, []string{"the certificate of app01 ends at 2030-06-30T12:00:00Z, in " + want}, c.Ends(until.Add(-left)))
+	}
 	assert.Equal(t, []string{"the certificate of app01 ended at 2030-06-30T12:00:00Z"}, c.Ends(until))
 	authority := c.Authority.NotAfter
 	assert.Equal(t, "the certificate of the authority ends at "+authority.UTC().Format(time.RFC3339)+", in 3 days", c.Ends(authority.Add(-3 * day))[1])
