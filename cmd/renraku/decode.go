@@ -27,6 +27,9 @@ func decodeCommand() *cobra.Command {
 					return exit.With(exit.Usage, err)
 				}
 				defer f.Close()
+				if info, err := f.Stat(); err == nil && info.IsDir() {
+					return exit.With(exit.Usage, fmt.Errorf("%s is a directory: a file is right", args[0]))
+				}
 				in = f
 			}
 			summary, err := inspect.Print(c.OutOrStdout(), in)
