@@ -30,6 +30,9 @@ func outputCommand() *cobra.Command {
 			if errors.Is(err, fs.ErrNotExist) {
 				return fmt.Errorf("no directory %s: has renrakud ever run there? --dir names another directory", dir)
 			}
+			if errors.Is(err, runs.ErrNoOutput) {
+				return exit.With(exit.NotWell, fmt.Errorf("no run of %v is known on this server: the server where it ran has its output", id))
+			}
 			if err != nil {
 				return exit.With(exit.NotWell, notPermitted(err))
 			}
