@@ -11,7 +11,7 @@ import (
 func Limits(slaves []Slave, sealed, fallback bool) []slave.Limit {
 	all, most := ratesOf(slaves)
 	limits := []slave.Limit{
-		{At: "manager", What: "connections of one slave's address at once", Value: fmt.Sprint(maxSlaveConnections), More: slave.LimitClosed},
+		{At: "manager", What: "connections of one slave's address at once", Value: fmt.Sprint(maxSlaveConnections), More: slave.LimitUnproven},
 		{At: "manager", What: "datagrams of all slaves", Value: perSecond(all), More: slave.LimitDropped},
 		{At: "manager", What: "datagrams of one slave's address, at most", Value: perSecond(most), More: slave.LimitDropped},
 		{At: "manager", What: "results that one slave delivers", Value: perSecond(deliverable), More: "delivered again, counted"},

@@ -11,8 +11,8 @@ import (
 	"renraku/telegram"
 )
 
-// maxSlaveConnections is how many connections of one address the manager has at once; one more is closed at once. A slave needs one, to
-// deliver what it has; of many slaves behind one address, some deliver a little later.
+// maxSlaveConnections is how many connections of one address the manager has at once; for one more an unproven one gives way, or it is
+// closed at once. A slave needs one, to deliver what it has; of many slaves behind one address, some deliver a little later.
 const maxSlaveConnections = 64
 
 // responses takes XR, on an order's own connection or delivered by the slave, and gives the receipt for each.

@@ -220,6 +220,18 @@ func TestOneSlaveDoesNotTakeTheConnectionsOfTheOthers(t *testing.T) {
 	assert.Equal(t, takenBytes("app02", "ONLINE"), deliver(t, o, app02, responseBytes("app02", launchedBit, "ONLINE", "ONLINE", "")))
 }
 
+func TestIdleConnectionsOfASlavesAddressKeepItsResultsBackForAMoment(t *testing.T) {
+	o := responseOffice(t)
+	for range maxSlaveConnections + 10 {
+		defer o.dial(app01).Close()
+	}
+	x, receipt := responseBytes("app01", launchedBit, "ONLINE", "ONLINE", ""), takenBytes("app01", "ONLINE")
+	require.Eventually(t, func() bool { return deliver(t, o, app01, x) == receipt }, patience, time.Millisecond)
+	assert.Equal(t, uint64(1), o.server.Drops().Of(slave.DropGaveWay))
+	assert.Positive(t, o.server.Drops().Of(slave.DropPeerConnections))
+	assert.Equal(t, receipt, deliver(t, o, app01, x), "there is a place again")
+}
+
 // The slave does not read; so it does not learn that its result is recorded, and delivers it again.
 func TestAReceiptThatTheSlaveDoesNotTakeIsCountedAndTheResultTakenAgain(t *testing.T) {
 	o := newOffice(t, online(t), at(t, "app01", app01+":10320"))

@@ -3,7 +3,6 @@ package slave
 import (
 	"context"
 	"errors"
-	"io"
 	"net"
 	"net/netip"
 	"sync"
@@ -193,109 +192,6 @@ func TestATelegramThatComesByteForByteEndsTheConnectionInTime(t *testing.T) {
 			assert.InDelta(t, RestWait, time.Since(begun), float64(pause), "first on its connection: %v", first)
 		})
 	}
-}
-
-// peers gives connections of addresses that are told by a number.
-type peers struct {
-	*connections
-	drops Drops
-	ended []*connection
-}
-
-func (p *peers) enter(peer int) (*connection, Drop) {
-	near, _ := net.Pipe()
-	one := &connection{Conn: near, from: netip.AddrFrom4([4]byte{192, 0, byte(peer >> 8), byte(peer)})}
-	one.end = func() { p.ended = append(p.ended, one) }
-	return one, p.connections.enter(one, &p.drops)
-}
-
-// enterAll has n of the peer enter, and gives them.
-func (p *peers) enterAll(t *testing.T, peer, n int) (all []*connection) {
-	t.Helper()
-	for range n {
-		one, drop := p.enter(peer)
-		require.Equal(t, NoDrop, drop)
-		all = append(all, one)
-	}
-	return all
-}
-
-func TestConnectionsOfOneAddressAreBounded(t *testing.T) {
-	c := peers{connections: newConnections(2)}
-	ones, others := c.enterAll(t, 1, 2), c.enterAll(t, 2, 1)
-	_, drop := c.enter(1)
-	assert.Equal(t, DropPeerConnections, drop)
-	c.leave(ones[0])
-	c.enterAll(t, 1, 1)
-	_, drop = c.enter(1)
-	assert.Equal(t, DropPeerConnections, drop)
-	c.leave(others[0])
-	assert.Len(t, c.of, 1, "nothing is kept of who has none")
-	assert.Empty(t, c.drops.All())
-}
-
-func TestTheOldestOfThePeerWithMostGivesWay(t *testing.T) {
-	c := peers{connections: newConnections(MaxConnections)}
-	most, fewer := c.enterAll(t, 1, MaxConnections-2), c.enterAll(t, 2, 2)
-	_, drop := c.enter(1)
-	assert.Equal(t, DropConnections, drop, "not of its own")
-	c.enterAll(t, 3, 1)
-	require.Equal(t, most[:1], c.ended)
-	_, err := most[0].Write([]byte{0})
-	assert.ErrorIs(t, err, io.ErrClosedPipe)
-	c.leave(most[0])
-	c.enterAll(t, 2, 1)
-	assert.Equal(t, most[:2], c.ended)
-	c.leave(most[1])
-	for _, one := range append(most[2:], fewer...) {
-		c.leave(one)
-	}
-	assert.Equal(t, 2, c.all)
-	assert.Zero(t, c.givingWay)
-	assert.Equal(t, map[string]uint64{"gave way to another address": 2}, c.drops.All())
-}
-
-func TestPeersThatHaveNearlyAsManyDoNotTakeTurns(t *testing.T) {
-	c := peers{connections: newConnections(MaxConnections)}
-	c.enterAll(t, 1, MaxConnections/2)
-	c.enterAll(t, 2, MaxConnections/2)
-	c.enterAll(t, 3, 1)
-	for peer := 1; peer <= 2; peer++ { // of which one has one fewer now
-		_, drop := c.enter(peer)
-		assert.Equal(t, DropConnections, drop)
-	}
-	assert.Len(t, c.ended, 1)
-}
-
-func TestTheOnlyConnectionOfAPeerGivesWayAfterAWhile(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		c := peers{connections: newConnections(MaxConnections)}
-		var all []*connection
-		for peer := range MaxConnections {
-			all = append(all, c.enterAll(t, peer, 1)...)
-			time.Sleep(time.Millisecond)
-		}
-		time.Sleep(OnlyConnectionStays - MaxConnections*time.Millisecond - time.Millisecond)
-		_, drop := c.enter(MaxConnections)
-		assert.Equal(t, DropConnections, drop)
-		time.Sleep(time.Millisecond)
-		c.enterAll(t, MaxConnections, 1)
-		assert.Equal(t, all[:1], c.ended)
-		_, drop = c.enter(MaxConnections)
-		assert.Equal(t, DropConnections, drop, "it has one")
-	})
-}
-
-func TestNoMoreGiveWayThanMayBeAtTheirEnd(t *testing.T) {
-	c := peers{connections: newConnections(MaxConnections)}
-	c.enterAll(t, 1, MaxConnections)
-	for peer := range MaxGivingWay {
-		c.enterAll(t, 2+peer, 1)
-	}
-	_, drop := c.enter(2 + MaxGivingWay)
-	assert.Equal(t, DropConnections, drop)
-	c.leave(c.ended[0])
-	c.enterAll(t, 2+MaxGivingWay, 1)
 }
 
 // strangers is how many connections a stranger opens: more than a daemon has in all.

@@ -36,7 +36,7 @@ const (
 	DropNotMonitored    // after the end of monitoring
 	DropConnections     // one connection too many
 	DropPeerConnections // one connection of one address too many
-	DropGaveWay         // a connection that was closed for one of an address with fewer
+	DropGaveWay         // a connection that was closed for another one, of an address with fewer or, unproven, of its own
 	DropRate            // more datagrams than the address may send
 	DropResults         // more results than a slave may deliver by itself
 	DropCut             // the stream ended inside a telegram
@@ -82,7 +82,7 @@ var dropNames = [dropCount]string{
 	DropNotMonitored:    "not monitored",
 	DropConnections:     "too many connections",
 	DropPeerConnections: "too many connections of one address",
-	DropGaveWay:         "gave way to another address",
+	DropGaveWay:         "gave way to another connection",
 	DropRate:            "too many datagrams",
 	DropResults:         "too many results",
 	DropCut:             "cut off",

@@ -15,12 +15,12 @@ type Limit struct{ At, What, Value, More string }
 
 // What becomes of more than a limit allows.
 const (
-	LimitClosed  = "closed at once, counted"
-	LimitOldest  = "the oldest of the address with most is closed, or the new one, counted"
-	LimitDropped = "dropped, counted"
-	LimitRefused = "REFUSED"
-	LimitWaits   = "waits"
-	LimitGivenUp = "given up"
+	LimitOldest   = "the oldest of the address with most is closed, or the new one, counted"
+	LimitUnproven = "the oldest unproven one is closed, or the new one, counted"
+	LimitDropped  = "dropped, counted"
+	LimitRefused  = "REFUSED"
+	LimitWaits    = "waits"
+	LimitGivenUp  = "given up"
 )
 
 // Limits are those of every server, and of a slave, in sealed mode or in plain mode.
@@ -28,8 +28,9 @@ func Limits(sealed bool) []Limit {
 	all := []Limit{
 		{"each", "connections at once", fmt.Sprint(MaxConnections), LimitOldest},
 		{"each", "time that an address keeps its only one", AsWritten(OnlyConnectionStays), "may give way to another"},
+		{"each", "time that an unproven one keeps its place", AsWritten(UnprovenStays), "may give way to another of its address"},
 		{"each", "connections that gave way and end still", fmt.Sprint(MaxGivingWay), "no other gives way"},
-		{"slave", "connections of the manager at once", fmt.Sprint(MaxPeerConnections), LimitClosed},
+		{"slave", "connections of the manager at once", fmt.Sprint(MaxPeerConnections), LimitUnproven},
 		{"each", "time until a telegram on a connection", AsWritten(TelegramWait), "closed, counted"},
 		{"each", "time for the rest of a telegram", AsWritten(RestWait), "closed, counted"},
 		{"each", "time for a peer to take a telegram", AsWritten(WriteWait), "closed, counted"},

@@ -77,7 +77,7 @@ func AcceptConnections(ctx context.Context, listener net.Listener, log *slog.Log
 			defer open.leave(one)
 			defer end()
 			defer conn.Close()
-			serve(ctx, conn, one.from)
+			serve(ctx, one, one.from)
 		})
 	}
 }
@@ -136,7 +136,8 @@ func (c *conversation) next(ctx context.Context) (telegram.Telegram, error) {
 }
 
 // NextTelegram reads one telegram from a connection whose read deadline the end of ctx sets into the past. Its first byte is
-// waited for until the given time, or for ever where that is zero, and the rest for RestWait after it.
+// waited for until the given time, or for ever where that is zero, and the rest for RestWait after it. Nothing is taken from one that has
+// given way to another.
 func NextTelegram(ctx context.Context, conn net.Conn, reader *telegram.Reader, until time.Time) (telegram.Telegram, error) {
 	conn.SetReadDeadline(until)
 	if ctx.Err() != nil {
@@ -155,6 +156,9 @@ func NextTelegram(ctx context.Context, conn net.Conn, reader *telegram.Reader, u
 	t, err := reader.Read()
 	if errors.Is(err, os.ErrDeadlineExceeded) && ctx.Err() == nil {
 		err = errSlow
+	}
+	if err == nil && !prove(conn) {
+		return nil, ctx.Err()
 	}
 	return t, err
 }

@@ -236,8 +236,10 @@ func TestAnOrderInProgressDoesNotHoldUpInquiriesNorOtherConnections(t *testing.T
 func TestAManagerHasABoundedNumberOfConnections(t *testing.T) {
 	r := startServer(t)
 	var open []*net.TCPConn
-	for range MaxPeerConnections {
+	for i := range MaxPeerConnections {
 		open = append(open, r.connect("127.0.0.1"))
+		send(t, open[i], sq("app01", 0x0001))
+		take(t, open[i], 196) // so that it is proven
 	}
 	requireClosed(t, r.connect("127.0.0.1"))
 	assert.Equal(t, map[string]uint64{"too many connections of one address": 1}, r.Drops().All())

@@ -27,7 +27,7 @@ func ServeSealed(accept Accept, drops *Drops, log *slog.Logger, serve serveFunc)
 	said := &failures{log: log, said: map[netip.Addr]map[Drop]bool{}}
 	return func(ctx context.Context, conn net.Conn, from netip.Addr) {
 		sealed, err := accept(ctx, conn)
-		if ctx.Err() != nil {
+		if err == nil && !prove(conn) || ctx.Err() != nil {
 			return
 		}
 		if err != nil {
