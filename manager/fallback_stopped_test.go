@@ -49,13 +49,19 @@ func TestAStoppedSlaveThatAnswersOnTCPFirstIsNotCalledBlocked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFleet(t, usual(1))
 		app := f.slaves[0]
+		var up atomic.Bool
+		w := f.wire(func(s *pretended, q telegram.StatusInquiry) (telegram.Telegram, time.Duration) {
+			if !up.Load() {
+				return nil, 0
+			}
+			return replies(0, telegram.Running)(s, q)
+		})
 		app.silent = true
-		w := f.wire(func(*pretended, telegram.StatusInquiry) (telegram.Telegram, time.Duration) { return nil, 0 })
 		f.begin()
 		f.at(9 * time.Second)
 		assert.Equal(t, "app1 STOPPED NOT-STARTED", f.record(app))
 		asked := len(w.inquiries(app))
-		w.reply = replies(0, telegram.Running)
+		up.Store(true)
 		f.set(app, func(s *pretended) { s.silent, s.latency = false, 700*time.Millisecond })
 		f.at(30 * time.Second)
 		assert.Equal(t, "app1 RUNNING ONLINE", f.record(app))
