@@ -155,7 +155,7 @@ type starvedHandshake struct {
 }
 
 // starvedWork is the processor's time for a handshake there, in all.
-const starvedWork = 50 * time.Millisecond
+const starvedWork = 500 * time.Millisecond
 
 func (s *starved) connect(context.Context, string, string) (net.Conn, error) {
 	s.mu.Lock()

@@ -182,7 +182,9 @@ func (s *site) serve(t testing.TB) *site {
 // do sends a request with these headers, "Host" too.
 func (s *site) do(t testing.TB, method, path, body string, headers ...string) (*http.Response, string) {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), method, s.url+path, strings.NewReader(body))
+	ctx, cancel := context.WithTimeout(t.Context(), aMoment) // a stream has no end
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, method, s.url+path, strings.NewReader(body))
 	require.NoError(t, err)
 	for i := 0; i < len(headers); i += 2 {
 		if r.Header.Set(headers[i], headers[i+1]); headers[i] == "Host" {
