@@ -306,6 +306,7 @@ func FuzzDecodeRecord(f *testing.F) {
 	f.Add([]byte(line("mgr01", "RUNNING", "ONLINE", "2026-11-22T10:43:05Z")))
 	f.Add([]byte(line(strings.Repeat("h", 64), "STOPPED", "", "0000-01-01T00:00:00Z")))
 	f.Add([]byte(line("h", "STOPPED", strings.Repeat("S", 24), "9999-12-31T23:59:59Z") + "x"))
+	f.Add([]byte(line("mgr01", "RUNNING", "ONLINE", "2026-11-22T10:43:05Z")[:RecordLength-2] + "x\n"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		records, err := decodeMore(nil, string(b))
 		if err == nil {

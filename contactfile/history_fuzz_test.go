@@ -16,7 +16,7 @@ func FuzzHistory(f *testing.F) {
 	one := launchedLine()
 	bad, zeros := strings.Replace(one, "LAUNCHED", "LAUNCH D", 1), strings.Repeat("\x00", HistoryRecordLength)
 	for _, seed := range []string{
-		"", one, one + one, one[:255], one + one[:1], bad, one + bad, bad + one, one + zeros, one + zeros + one, one + zeros + bad, one + zeros + one[:100],
+		"", one, one + one, one[:255], one + one[:1], bad, one + bad, one + bad + bad, bad + one, one + zeros, one + zeros + one, one + zeros + bad, one + zeros + one[:100],
 	} {
 		f.Add([]byte(seed))
 	}

@@ -14,6 +14,7 @@ func fuzzType[T Telegram, P decoder[T]](f *testing.F, typ Type, decode func([]by
 	for _, c := range good(f) {
 		if c.value.Type() == typ {
 			f.Add([]byte(c.bytes))
+			f.Add([]byte("\x1f" + c.bytes[1:])) // no host name
 			if v := c.value.(T); len(v.String()) > len(before.String()) {
 				before = v
 			}
@@ -52,7 +53,7 @@ func FuzzDecodeExecutionResponse(f *testing.F) {
 	fuzzType(f, XR, DecodeExecutionResponse)
 }
 
-// FuzzReader: a stream of any bytes gives telegrams whose bytes are the stream's, and then an error.
+// FuzzReader: a stream of any bytes gives telegrams whose bytes are the stream's, and then the error of what comes after them.
 func FuzzReader(f *testing.F) {
 	var all []byte
 	for _, c := range good(f) {
@@ -60,26 +61,53 @@ func FuzzReader(f *testing.F) {
 		all = append(all, c.bytes...)
 	}
 	f.Add(all)
+	f.Add(all[:len(all)-1])
 	f.Fuzz(func(t *testing.T, b []byte) {
 		r := NewReader(bytes.NewReader(b))
 		var again []byte
 		for {
 			value, err := r.Read()
 			if err != nil {
-				var field *FieldError
-				if !errors.As(err, &field) && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-					t.Fatalf("the end of %q is neither an end nor a fault of a field: %v", b, err)
+				if !bytes.HasPrefix(b, again) {
+					t.Fatalf("read %q out of %q", again, b)
 				}
-				break
+				if want := streamEnd(b[len(again):]); !isSameEnd(err, want) {
+					t.Fatalf("after %q of %q: %v, and not %v", again, b, err, want)
+				}
+				return
 			}
 			if again, err = value.Append(again); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if !bytes.HasPrefix(b, again) {
-			t.Fatalf("read %q out of %q", again, b)
-		}
 	})
+}
+
+// streamEnd is the error of a stream that goes on with these bytes, and then ends; nil: they begin with a telegram.
+func streamEnd(b []byte) error {
+	switch {
+	case len(b) == 0:
+		return io.EOF
+	case len(b) < headerLength:
+		return io.ErrUnexpectedEOF
+	}
+	t, err := PeekType(b)
+	if err == nil && len(b) < t.Length() {
+		return io.ErrUnexpectedEOF
+	}
+	if err == nil {
+		_, err = Decode(b[:t.Length()])
+	}
+	return err
+}
+
+// isSameEnd says whether an error of a stream is the end or the fault that is wanted.
+func isSameEnd(err, want error) bool {
+	var fault, wanted *FieldError
+	if errors.As(want, &wanted) {
+		return errors.As(err, &fault) && *fault == *wanted
+	}
+	return want != nil && errors.Is(err, want)
 }
 
 // FuzzCutText: whatever a program prints has a text, and the text is one that the field keeps.

@@ -25,6 +25,7 @@ func FuzzOutput(f *testing.F) {
 		f.Add(b[:len(b)/2])
 	}
 	f.Add(outputHeader(7, 1<<62))
+	f.Add(outputHeader(7, -1))
 	f.Add(bytes.Repeat([]byte{0}, 100))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		os.Remove(path)

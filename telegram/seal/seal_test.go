@@ -241,6 +241,9 @@ func FuzzSplit(f *testing.F) {
 	f.Add(sealed[:len(sealed)-1])
 	f.Add(m.Seal(response(f), &Trailer{ToManager, 1, 2, 3, 4}, &key))
 	f.Add([]byte(magic))
+	flagged := append([]byte(nil), sealed...)
+	flagged[len(flagged)-TrailerLength+flagsOffset] |= 0x80
+	f.Add(flagged)
 	f.Fuzz(func(t *testing.T, b []byte) {
 		plain, trailer, err := Split(b)
 		if err != nil {

@@ -26,6 +26,7 @@ func FuzzParse(f *testing.F) {
 	}
 	for _, s := range []string{
 		"\xef\xbb\xbf" + head, "\xff\xfe" + head, "\xfe\xff\xff\xfe" + head, "a = \"\"\"\\\"\"\"\"\"\"", "a = ''''''''", "a = \"\"\"\n\\\n b\"\"\"\nb = 1",
+		"[[process]]\nid = 'A'\n" + head + "[[slave]]\nhost = 'a'\n", // mistakes that are not found in the order of their lines
 		"slave = [{host = \"a\", address = \"a\"}, {host = \"b\", address = \"b\"}]\n" + head,
 		"manager = {host = \"m\", address.x = \"m\"}", "manager.host = 'm'\nmanager.address = 'm'\n", "[a.b]\n[a]\n[[a.c]]\n[[a.c]]\n[a.c.d]\nx.y.z = [[{}]]",
 		head + "[[slave]]\nhost = \"a[1-9]\"\naddress = \"[::[1-9]]:1\"\n", "a = 1979-05-27 07:32:00Z # x\nb = +inf\nc = 0x_f", "[[process]]\nenv.A = '1'\n[process.env.B]\n",
