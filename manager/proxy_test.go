@@ -101,7 +101,9 @@ func (f *badFleet) awaitAll() {
 func (f *badFleet) order(h telegram.Host) slave.Result { return f.orderOf(h, "RUN") }
 
 func (f *badFleet) orderOf(h telegram.Host, id string) (r slave.Result) {
-	f.server.Execution().Order(f.t.Context(), byOperator(f.t, id), []telegram.Host{h}, func(row slave.Result) { r = row })
+	ctx, cancel := context.WithTimeout(f.t.Context(), time.Minute) // one that is never given up fails its test
+	defer cancel()
+	f.server.Execution().Order(ctx, byOperator(f.t, id), []telegram.Host{h}, func(row slave.Result) { r = row })
 	return r
 }
 
