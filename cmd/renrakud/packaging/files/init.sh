@@ -34,9 +34,9 @@ done
 
 # Where systemd runs, the unit that is active or enabled is meant, and that of any server where none is.
 if [ -d /run/systemd/system ] && [ -n "$1" ]; then
-	for state in is-active is-enabled; do
+	for query in is-active is-enabled; do
 		for unit in renraku-slave renraku-manager renrakud; do
-			! systemctl --quiet "$state" "$unit.service" 2>/dev/null || break 2
+			! systemctl --quiet "$query" "$unit.service" 2>/dev/null || break 2
 		done
 	done
 	exec systemctl "$1" "$unit.service"
