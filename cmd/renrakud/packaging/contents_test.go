@@ -32,7 +32,7 @@ func TestBothFormatsHaveTheSameFilesWithStaticBinaries(t *testing.T) {
 			for _, dir := range []string{deb, rpm} {
 				assertStatic(t, filepath.Join(dir, binary), machine)
 				if arch == runtime.GOARCH {
-					assert.Regexp(t, `^`+filepath.Base(binary)+` 1\.2\.3 \(`+regexp.QuoteMeta(runtime.Version())+`, commit [0-9a-f]{12}\)\n$`,
+					assert.Regexp(t, `^`+filepath.Base(binary)+` `+regexp.QuoteMeta(testVersion)+` \(`+regexp.QuoteMeta(runtime.Version())+`, commit [0-9a-f]{12}\)\n$`,
 						tool(t, filepath.Join(dir, binary), "--version"))
 				}
 			}
@@ -63,7 +63,7 @@ func TestTheRPMNamesWhatRPMHasToKnow(t *testing.T) {
 	query := func(args ...string) string {
 		return tool(t, "rpm", append([]string{"-qp", "--nosignature"}, append(args, path)...)...)
 	}
-	assert.Equal(t, "renraku 1.2.3 1 x86_64 localhost", query("--queryformat", "%{NAME} %{VERSION} %{RELEASE} %{ARCH} %{BUILDHOST}"))
+	assert.Equal(t, "renraku "+testVersion+" 1 x86_64 localhost", query("--queryformat", "%{NAME} %{VERSION} %{RELEASE} %{ARCH} %{BUILDHOST}"))
 	assert.Equal(t, "aarch64", tool(t, "rpm", "-qp", "--nosignature", "--queryformat", "%{ARCH}", packageOf(t, "rpm", "arm64")))
 	list := query("--list")
 	for _, file := range []string{"/usr/sbin/renrakud", "/usr/bin/renraku", "/usr/lib/systemd/system/renrakud.service",
@@ -72,6 +72,8 @@ func TestTheRPMNamesWhatRPMHasToKnow(t *testing.T) {
 	}
 	assert.ElementsMatch(t, []string{"/etc/init.d/renrakud", "/etc/logrotate.d/renraku", "/etc/sysconfig/renraku", "/etc/renraku/renraku.toml.example"},
 		strings.Fields(query("--configfiles")))
+	flags := query("--queryformat", `[%{FILENAMES} %{FILEFLAGS:fflags}\n]`)
+	assert.Contains(t, flags, "/etc/sysconfig/renraku cn\n", "an upgrade does not replace what the operator has written")
 	scripts := query("--scripts")
 	for _, part := range []string{"postinstall", "preuninstall", "postuninstall", "systemd-sysusers renraku.conf"} {
 		assert.Contains(t, scripts, part)

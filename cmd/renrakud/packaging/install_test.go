@@ -54,7 +54,7 @@ func TestTheDebInstallsRunsUpgradesAndLeavesNothing(t *testing.T) {
 	assert.Equal(t, first, m.daemon(), "it runs already")
 	assertModes(t)
 	m.assertPage()
-	m.assertVersion()
+	m.assertVersion(olderVersion)
 
 	assertCompletion(t)
 
@@ -66,10 +66,10 @@ func TestTheDebInstallsRunsUpgradesAndLeavesNothing(t *testing.T) {
 	cmdtest.Until(t, patience, "root's daemon may run it as another user", func() bool {
 		return strings.Contains(tool(t, "renraku", "output", "HOLD"), "as daemon")
 	})
-	m.dpkg("--install", m.deb)
-	second := m.daemon()
-	assert.NotEqual(t, first, second, "the upgrade restarts it")
+	m.upgrade()
+	assert.NotEqual(t, first, m.daemon(), "the upgrade restarts it")
 	assert.False(t, alive(first))
+	m.assertVersion(testVersion)
 	assert.True(t, alive(held1), "the run outlives the upgrade")
 	m.awaitStatus("mgr01", "RUNNING", "BATCH")
 	end()

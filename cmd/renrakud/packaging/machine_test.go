@@ -43,12 +43,23 @@ type machine struct {
 	page string // the address of the page in the definition
 }
 
-// installed installs the deb, and purges it at the end of the test.
+// installed installs the older deb, and purges it at the end of the test.
 func installed(t *testing.T) *machine {
 	t.Helper()
 	m := prepared(t)
-	m.dpkg("--install", m.deb)
+	m.dpkg("--install", olderOf(t, "deb"))
 	return m
+}
+
+// upgrade installs the deb over the older one: what the operator has changed stays as it is, and no other is laid beside it.
+func (m *machine) upgrade() {
+	m.t.Helper()
+	operators := tool(m.t, "cat", defaultFile)
+	m.dpkg("--install", m.deb)
+	assert.Equal(m.t, operators, tool(m.t, "cat", defaultFile))
+	for _, path := range leftovers(m.t) {
+		assert.NotContains(m.t, path, ".dpkg-")
+	}
 }
 
 // prepared is this machine before the package is on it, which is purged at the end of the test.
@@ -69,7 +80,7 @@ func prepared(t *testing.T) *machine {
 }
 
 // dpkg runs dpkg as on a machine that starts services at will: images for containers forbid it by policy-rc.d. It waits
-// neither for the disk nor for the index of all manuals, whose switch is in /var/lib/man-db.
+// neither for the disk nor for the index of all manuals, whose switch is in /var/lib/man-db. There is nobody to ask: a question fails.
 func (m *machine) dpkg(args ...string) string {
 	m.t.Helper()
 	policy := filepath.Join(cmdtest.Dir(m.t), "policy-rc.d")

@@ -39,14 +39,14 @@ func (m *machine) assertPage() {
 	assert.Contains(m.t, answer, `"outcome":"READY"`)
 }
 
-// assertVersion has both programs and the metrics of the daemon that runs say the version of the package.
-func (m *machine) assertVersion() {
+// assertVersion has both programs, the package, and the metrics of the daemon that runs say a version.
+func (m *machine) assertVersion(version string) {
 	m.t.Helper()
 	for _, program := range []string{"renraku", "renrakud"} {
-		assert.Regexp(m.t, `^`+program+` 1\.2\.3 \(`+regexp.QuoteMeta(runtime.Version())+`, commit [0-9a-f]{12}\)\n$`, tool(m.t, program, "--version"))
+		assert.Regexp(m.t, `^`+program+` `+regexp.QuoteMeta(version)+` \(`+regexp.QuoteMeta(runtime.Version())+`, commit [0-9a-f]{12}\)\n$`, tool(m.t, program, "--version"))
 	}
-	assert.Contains(m.t, tool(m.t, "dpkg-query", "--show", "renraku"), "\t"+testVersion+"-1\n")
+	assert.Contains(m.t, tool(m.t, "dpkg-query", "--show", "renraku"), "\t"+version+"-1\n")
 	status, metrics := m.ask(http.MethodGet, "/metrics", "")
 	assert.Equal(m.t, http.StatusOK, status)
-	assert.Regexp(m.t, `(?m)^renraku_build_info\{go_version="`+regexp.QuoteMeta(runtime.Version())+`",revision="[0-9a-f]{40}",version="1\.2\.3"\} 1$`, metrics)
+	assert.Regexp(m.t, `(?m)^renraku_build_info\{go_version="`+regexp.QuoteMeta(runtime.Version())+`",revision="[0-9a-f]{40}",version="`+regexp.QuoteMeta(version)+`"\} 1$`, metrics)
 }

@@ -26,11 +26,11 @@ type system struct {
 	init string // the number of process 1, outside
 }
 
-// boot starts a system, which ends with the test.
-func boot(t *testing.T) *system {
+// boot starts a system with the packages of a format in /root, which ends with the test.
+func boot(t *testing.T, format string) *system {
 	t.Helper()
 	p := cmdtest.Begin(t, exec.Command("unshare", "--mount", "--pid", "--fork", "--kill-child", "--cgroup", "--net", "--uts", "--ipc", "sh",
-		"testdata/boot.sh", cmdtest.Dir(t), ownDeb(t), packageOf(t, "rpm", runtime.GOARCH)))
+		"testdata/boot.sh", cmdtest.Dir(t), olderOf(t, format), packageOf(t, format, runtime.GOARCH)))
 	s := &system{t: t}
 	outside := p.Cmd.Process.Pid
 	cmdtest.Until(t, bootWait, "systemd runs", func() bool {
@@ -80,12 +80,26 @@ func (s *system) held() (pid string) {
 	return pid
 }
 
-// goesOn says that HOLD runs as the same process, and that the daemon of the unit, started anew, knows it.
+// upgrade has the package come over the older one by a line of shell, which nobody is there to answer: the file of flags, which the
+// operator has changed, stays as it is, and no other is laid beside it.
+func (s *system) upgrade(line, flags string) {
+	s.t.Helper()
+	operators := s.do("cat " + flags)
+	require.Contains(s.t, s.do("renraku --version"), "renraku "+olderVersion+" ")
+	s.do(line)
+	assert.Contains(s.t, s.do("renraku --version"), "renraku "+testVersion+" ")
+	assert.Equal(s.t, operators, s.do("cat "+flags))
+	assert.Empty(s.t, s.do(`find /etc -path '*renraku*' \( -name '*.dpkg-*' -o -name '*.rpm*' \)`))
+}
+
+// goesOn says that HOLD runs as the same process, and that the daemon of the unit, started anew from the package that is installed last,
+// knows it.
 func (s *system) goesOn(held, unit, before string) (daemon string) {
 	s.t.Helper()
 	daemon = s.property(unit, "MainPID")
 	require.NotEqual(s.t, "0", daemon, unit)
 	assert.NotEqual(s.t, before, daemon, "the daemon was started anew")
+	assert.Contains(s.t, s.do("/proc/"+daemon+"/exe --version"), "renrakud "+testVersion+" ")
 	assert.Equal(s.t, held, s.do("pgrep -f '^sleep 600'"), "the run is another, or none")
 	assert.Regexp(s.t, `(?m)^(mgr|app)01 +RUNNING +BATCH`, s.do("renraku status"))
 	return daemon
@@ -126,9 +140,9 @@ systemctl enable ` + unit + `
 
 func TestRunsOutliveTheDaemonUnderSystemd(t *testing.T) {
 	t.Parallel()
-	s := boot(t)
+	s := boot(t, "deb")
 	const manager, plain = "renraku-manager.service", "renrakud.service"
-	s.do("dpkg --install /root/renraku.deb")
+	s.do("dpkg --install /root/older.deb")
 	for _, unit := range []string{manager, plain, "renraku-slave.service"} {
 		assert.Equal(t, "inactive", s.property(unit, "ActiveState"), "an installation starts nothing")
 	}
@@ -152,7 +166,7 @@ echo 'RENRAKUD_OPTIONS="--host mgr01"' >/etc/default/renraku`)
 	held, daemon := s.held(), s.property(manager, "MainPID")
 	assert.Equal(t, "renraku", s.do("renraku output HOLD"))
 
-	s.do("dpkg --force-confold --install /root/renraku.deb")
+	s.upgrade("dpkg --install /root/renraku.deb", "/etc/default/renraku")
 	daemon = s.goesOn(held, manager, daemon)
 	s.do("systemctl reload " + manager)
 	cmdtest.Until(t, patience, "the definition is read again", func() bool {
@@ -177,9 +191,9 @@ echo 'RENRAKUD_OPTIONS="--host mgr01"' >/etc/default/renraku`)
 
 func TestTheRPMsScriptsDoAsTheDebsUnderSystemd(t *testing.T) {
 	t.Parallel()
-	s := boot(t)
-	const unit, slave, install = "renrakud.service", "renraku-slave.service", "rpm --force-debian --nodeps --install /root/renraku.rpm"
-	assert.Contains(t, s.do(install), "systemctl enable --now "+slave[:len(slave)-len(".service")], "an installation says what is next")
+	s := boot(t, "rpm")
+	const unit, slave, rpm = "renrakud.service", "renraku-slave.service", "rpm --force-debian --nodeps "
+	assert.Contains(t, s.do(rpm+"--install /root/older.rpm"), "systemctl enable --now "+slave[:len(slave)-len(".service")], "an installation says what is next")
 	assert.Equal(t, "renraku", s.do("id -un renraku"))
 	assert.Equal(t, "drwxr-s--- renraku renraku", s.do("stat --format '%A %U %G' /var/lib/renraku"))
 	assert.Equal(t, "inactive", s.property(unit, "ActiveState"), "an installation starts nothing")
@@ -193,7 +207,7 @@ func TestTheRPMsScriptsDoAsTheDebsUnderSystemd(t *testing.T) {
 	s.do("touch /var/lib/roots; ln /var/lib/roots /var/lib/renraku/linked")
 	held, daemon := s.slave(slave)
 	assert.Equal(t, "root", s.do("stat --format %U /var/lib/roots"), "what a run may have linked to is not given away")
-	s.do(strings.Replace(install, "--install", "--upgrade --force", 1))
+	s.upgrade(rpm+"--upgrade /root/renraku.rpm", "/etc/sysconfig/renraku")
 	daemon = s.goesOn(held, slave, daemon)
 	s.do("/etc/init.d/renrakud restart")
 	daemon = s.goesOn(held, slave, daemon)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -76,20 +77,42 @@ func provide() error {
 // buildLimit is for a machine that has to build nfpm and the standard library for another architecture too.
 const buildLimit = 8 * time.Minute
 
-// built are the packages of all formats and architectures, built at the first use.
-var built = sync.OnceValues(func() ([]string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), buildLimit)
-	defer cancel()
-	return build(ctx, options{out: packages, version: testVersion, archs: []string{"amd64", "arm64"}, formats: []string{"deb", "rpm"}})
-})
+const (
+	testVersion  = "1.2.3"
+	olderVersion = "0.0.1" // what a machine has before it is upgraded to testVersion
+)
 
-const testVersion = "1.2.3"
+// The packages of all formats, and of all architectures or this machine's.
+var (
+	built = builtOnce(testVersion, "amd64", "arm64")
+	older = builtOnce(olderVersion, runtime.GOARCH)
+)
+
+// builtOnce gives the packages of a version, built at the first use, in a directory of its own below packages.
+func builtOnce(version string, archs ...string) func() ([]string, error) {
+	return sync.OnceValues(func() ([]string, error) {
+		ctx, cancel := context.WithTimeout(context.Background(), buildLimit)
+		defer cancel()
+		return build(ctx, options{out: filepath.Join(packages, version), version: version, archs: archs, formats: []string{"deb", "rpm"}})
+	})
+}
 
 // packages is the directory of the packages that are built.
 var packages string
 
 // packageOf is the package of a format and architecture.
 func packageOf(t *testing.T, format, arch string) string {
+	t.Helper()
+	return packageAmong(t, built, format, arch)
+}
+
+// olderOf is the older package of a format, for this machine.
+func olderOf(t *testing.T, format string) string {
+	t.Helper()
+	return packageAmong(t, older, format, runtime.GOARCH)
+}
+
+func packageAmong(t *testing.T, built func() ([]string, error), format, arch string) string {
 	t.Helper()
 	all, err := built()
 	require.NoError(t, err)

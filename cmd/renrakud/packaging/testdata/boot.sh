@@ -1,11 +1,11 @@
-# boot.sh DIR DEB RPM: systemd as process 1 of its own namespaces, on a copy of this machine in memory; the packages are /root/renraku.deb
-# and /root/renraku.rpm there. It is started in new namespaces of mounts, processes, control groups, network, host name and IPC, and all that it does goes with them.
+# boot.sh DIR OLDER PACKAGE: systemd as process 1 of its own namespaces, on a copy of this machine in memory; the packages are /root/older.deb
+# and /root/renraku.deb there, or .rpm. It is started in new namespaces of mounts, processes, control groups, network, host name and IPC, and all that it does goes with them.
 set -e
 mount -t tmpfs tmpfs "$1"
 mkdir "$1/upper" "$1/work" "$1/root"
 mount -t overlay overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" "$1/root"
-cp "$2" "$1/root/root/renraku.deb"
-cp "$3" "$1/root/root/renraku.rpm"
+cp "$2" "$1/root/root/older.${2##*.}"
+cp "$3" "$1/root/root/renraku.${3##*.}"
 cd "$1/root"
 rm -f usr/sbin/policy-rc.d # images for containers forbid to start services
 rm -f var/lib/man-db/auto-update # nobody looks for a manual there
