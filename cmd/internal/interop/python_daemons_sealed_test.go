@@ -55,7 +55,7 @@ func TestASealedManagerMonitorsAPythonSlave(t *testing.T) {
 	awaitSecond(t, f, "RUNNING NOT-STARTED") // with the key of before, which it has too
 	pythonKill(t, python)
 	awaitSecond(t, f, "STOPPED NOT-STARTED")
-	assert.Contains(t, manager.Log(), "no answer to ")
+	cmdtest.Until(t, pythonLimit, "why it is STOPPED", func() bool { return strings.Contains(manager.Log(), "no answer to ") })
 }
 
 func TestAPythonManagerMonitorsSealedSlaves(t *testing.T) {
