@@ -13,8 +13,8 @@ const (
 	mostMemoryShare = 0.10    // of what it was, whichever is more
 	mostGoroutines  = 12      // the least of the one third above the least of the other: orders under way come and go
 	mostDescriptors = 12
-	mostThreads     = 64 // Go keeps those that it once needed: one for each wait for the disk, where it is slow and many are at once
-	mostAtRest      = 4  // goroutines and descriptors, at the end above before the faults
+	mostThreads     = 8 // Go keeps those that it once needed
+	mostAtRest      = 4 // goroutines and descriptors, at the end above before the faults
 
 	leastOfThird = 5 // samples
 )
