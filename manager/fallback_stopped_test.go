@@ -11,17 +11,22 @@ import (
 	"renraku/telegram"
 )
 
+// wireThatComesUp has no slave answer on TCP before up is set.
+func (f *fleet) wireThatComesUp() (w *wires, up *atomic.Bool) {
+	up = new(atomic.Bool)
+	return f.wire(func(s *pretended, q telegram.StatusInquiry) (telegram.Telegram, time.Duration) {
+		if !up.Load() {
+			return nil, 0
+		}
+		return replies(0, telegram.Running)(s, q)
+	}), up
+}
+
 func TestStoppedSlaveThatUDPDoesNotReachComesUpByTCP(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFleet(t, usual(1))
 		app := f.slaves[0]
-		var up atomic.Bool
-		w := f.wire(func(s *pretended, q telegram.StatusInquiry) (telegram.Telegram, time.Duration) {
-			if !up.Load() {
-				return nil, 0
-			}
-			return replies(0, telegram.Running)(s, q)
-		})
+		w, up := f.wireThatComesUp()
 		app.silent = true
 		f.begin()
 		f.at(199 * time.Second)
@@ -49,13 +54,7 @@ func TestAStoppedSlaveThatAnswersOnTCPFirstIsNotCalledBlocked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFleet(t, usual(1))
 		app := f.slaves[0]
-		var up atomic.Bool
-		w := f.wire(func(s *pretended, q telegram.StatusInquiry) (telegram.Telegram, time.Duration) {
-			if !up.Load() {
-				return nil, 0
-			}
-			return replies(0, telegram.Running)(s, q)
-		})
+		w, up := f.wireThatComesUp()
 		app.silent = true
 		f.begin()
 		f.at(9 * time.Second)
