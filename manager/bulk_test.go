@@ -110,21 +110,23 @@ func blackHole(t *testing.T) (*datagram.Conn, string) {
 func (b *bulkSlaves) behaviour(h telegram.Host) int { return b.number[h] % behaviours }
 
 func (b *bulkSlaves) answerInquiries(packets *datagram.Conn) {
-	buf := make([]byte, telegram.MaxLength)
-	for {
-		n, from, err := packets.ReadFromUDPAddrPort(buf)
-		if err != nil {
-			return
+	in, out := slave.NewBatch(), slave.NewBatch()
+	unsent := func(_ []byte, to netip.AddrPort, err error) { assert.NoError(b.t, err, to) }
+	for packets.Receive(in, time.Time{}) == nil {
+		out.Reset()
+		for i := range in.Len() {
+			inquiry, from := in.At(i)
+			q, err := telegram.DecodeStatusInquiry(inquiry)
+			if !assert.NoError(b.t, err) || b.behaviour(q.Host) == neverAnswers {
+				continue
+			}
+			r := telegram.StatusResponse{Host: q.Host, Control: telegram.Running, Status: slave.NotStarted}
+			if b.behaviour(q.Host) == saysStopped {
+				r.Control = telegram.Stopped
+			}
+			out.Add(encoded(b.t, r), from)
 		}
-		q, err := telegram.DecodeStatusInquiry(buf[:n])
-		if !assert.NoError(b.t, err) || b.behaviour(q.Host) == neverAnswers {
-			continue
-		}
-		r := telegram.StatusResponse{Host: q.Host, Control: telegram.Running, Status: slave.NotStarted}
-		if b.behaviour(q.Host) == saysStopped {
-			r.Control = telegram.Stopped
-		}
-		packets.WriteToUDPAddrPort(encoded(b.t, r), from)
+		packets.Send(out, unsent)
 	}
 }
 

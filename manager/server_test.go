@@ -14,7 +14,6 @@ import (
 
 	"renraku/contactfile"
 	"renraku/slave"
-	"renraku/slave/datagram"
 	"renraku/telegram"
 )
 
@@ -96,8 +95,7 @@ func TestManagerAndSlaveFromBeginToEnd(t *testing.T) {
 	assert.Empty(t, lines(t, path))
 	assert.Empty(t, lines(t, theirPath))
 	assert.False(t, server.Monitoring())
-	_, err = packets.WriteToUDPAddrPort(nil, netip.MustParseAddrPort(addr))
-	assert.ErrorIs(t, err, net.ErrClosed)
+	assert.ErrorIs(t, packets.Receive(slave.NewBatch(), time.Now()), net.ErrClosed)
 	_, err = listener.Accept()
 	assert.ErrorIs(t, err, net.ErrClosed)
 }
@@ -169,17 +167,20 @@ func TestRunEndsWithTheErrorOfTheContactFile(t *testing.T) {
 // probe is the only slave of a manager, and sends what no slave would.
 type probe struct {
 	t       *testing.T
-	socket  *datagram.Conn
+	socket  *net.UDPConn
 	manager netip.AddrPort
 	server  *Server
 	path    string
 }
 
 func newProbe(t *testing.T) *probe {
-	socket, _, theirs := sockets(t, "127.0.0.1")
+	socket, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	require.NoError(t, err)
+	t.Cleanup(func() { socket.Close() })
 	packets, listener, addr := sockets(t, "127.0.0.1")
 	file, path := contact(t)
-	server := NewServer(Config{Host: host(t, "mgr01"), Records: records(t), Slaves: []Slave{at(t, "app01", theirs)}, Log: quiet()}, file, packets, listener)
+	app := at(t, "app01", socket.LocalAddr().String())
+	server := NewServer(Config{Host: host(t, "mgr01"), Records: records(t), Slaves: []Slave{app}, Log: quiet()}, file, packets, listener)
 	p := &probe{t: t, socket: socket, manager: netip.MustParseAddrPort(addr), server: server, path: path}
 	end := inBackground(t, server.Run)
 	t.Cleanup(func() { // before end's own, so that END is answered

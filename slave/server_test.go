@@ -35,9 +35,8 @@ func TestAServerAnnouncesItselfAnswersAndTakesItsLeave(t *testing.T) {
 	b, _ = r.receive()
 	assert.Equal(t, sr("app01", 0x0020, "ONLINE", "the daemon shuts down"), b)
 	assert.Empty(t, contents(t, r.path))
-	_, err := r.packets.WriteTo(nil, r.manager.LocalAddr())
-	require.ErrorIs(t, err, net.ErrClosed)
-	_, err = r.listener.Accept()
+	require.ErrorIs(t, r.packets.Receive(NewBatch(), time.Now()), net.ErrClosed)
+	_, err := r.listener.Accept()
 	require.ErrorIs(t, err, net.ErrClosed)
 }
 
@@ -141,10 +140,9 @@ func TestAKilledServerTellsNobodyAndLeavesTheFile(t *testing.T) {
 	kill(ErrKilled)
 	require.NoError(t, await(t, ended))
 	assert.Equal(t, before, contents(t, r.path))
-	_, err := r.packets.WriteTo(nil, r.manager.LocalAddr())
-	require.ErrorIs(t, err, net.ErrClosed)
+	require.ErrorIs(t, r.packets.Receive(NewBatch(), time.Now()), net.ErrClosed)
 	require.NoError(t, r.manager.SetReadDeadline(time.Now().Add(50*time.Millisecond)))
-	_, err = r.manager.Read(make([]byte, 1))
+	_, err := r.manager.Read(make([]byte, 1))
 	assert.ErrorIs(t, err, os.ErrDeadlineExceeded)
 }
 

@@ -8,7 +8,6 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -20,104 +19,143 @@ type Failed func(datagram []byte, to netip.AddrPort, err error)
 // SendWait is how long Send waits where the socket's buffer is full; what has no room then is not sent.
 const SendWait = 100 * time.Millisecond
 
-// Conn is a UDP socket that reads and writes batches too. One goroutine at a time may Receive, and meanwhile nobody else reads or
-// sets a deadline; Send, Wake and Close may be called by any.
+// Conn is a UDP socket that reads and writes batches. One goroutine at a time may Receive, or ask for Overflows; Send, Wake and Close may be
+// called by any.
+//
+// It is not Go's network poller that waits for it: that one's epoll(7) is told of every datagram that comes and of every one that has
+// left, and wakes a thread for it, whether anybody waits or not. With many datagrams that costs more than what is done with them.
 type Conn struct {
-	*net.UDPConn
-	raw   syscall.RawConn
-	woken atomic.Bool
+	local net.Addr
+	fd    int
+	alarm alarm // rings at Wake and Close
+
+	users  sync.RWMutex // held for reading by who uses a descriptor, and for writing by Close
+	closed atomic.Bool
 
 	// of the one that receives
-	in       *headers
-	into     *Batch
-	received unix.Errno
-	memory   [unix.SK_MEMINFO_VARS]uint32
-	receive  func(fd uintptr) // the methods of these names, made to values once
-	await    func(fd uintptr) bool
-	overflow func(fd uintptr)
+	in     *headers
+	inWait waiting
+	memory [unix.SK_MEMINFO_VARS]uint32
 
-	sending  sync.Mutex // over what follows
-	out      *headers
-	from     *Batch
-	first    int
-	taken    int
-	sent     unix.Errno
-	send     func(fd uintptr)
-	awaitOut func(fd uintptr) bool
+	sending sync.Mutex // over what follows
+	out     *headers
+	outWait waiting
 }
 
-// New takes a socket over.
+// New takes a socket over: the given one is closed.
 func New(udp *net.UDPConn) (*Conn, error) {
-	raw, err := udp.SyscallConn()
+	c, err := takeOver(udp)
 	if err != nil {
 		return nil, fmt.Errorf("take a UDP socket over: %w", err)
 	}
-	var family int
-	var familyErr error
-	err = raw.Control(func(fd uintptr) { family, familyErr = unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_DOMAIN) })
-	if err = errors.Join(err, familyErr); err != nil {
-		return nil, fmt.Errorf("take a UDP socket over: %w", err)
-	}
-	c := &Conn{UDPConn: udp, raw: raw, in: newHeaders(uint16(family)), out: newHeaders(uint16(family))}
-	c.receive, c.await, c.overflow = c.receiveSome, c.receiveFirst, c.readMemory
-	c.send, c.awaitOut = c.sendSome, c.sendFirst
+	udp.Close() // the descriptor that Go's poller has; the socket stays
 	return c, nil
+}
+
+func takeOver(udp *net.UDPConn) (*Conn, error) {
+	raw, err := udp.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	c := &Conn{local: udp.LocalAddr()}
+	var family int
+	var familyErr, copyErr error
+	err = raw.Control(func(fd uintptr) {
+		family, familyErr = unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_DOMAIN)
+		c.fd, copyErr = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0)
+	})
+	if err = errors.Join(err, os.NewSyscallError("fcntl", copyErr)); err != nil {
+		return nil, err
+	}
+	c.alarm, err = newAlarm()
+	if err = errors.Join(os.NewSyscallError("getsockopt SO_DOMAIN", familyErr), err); err != nil {
+		unix.Close(c.fd)
+		return nil, err
+	}
+	c.in, c.out = newHeaders(uint16(family)), newHeaders(uint16(family))
+	return c, nil
+}
+
+// LocalAddr is the socket's address.
+func (c *Conn) LocalAddr() net.Addr { return c.local }
+
+// use has the descriptors stay until leave; the error is net.ErrClosed.
+func (c *Conn) use() error {
+	c.users.RLock()
+	if c.closed.Load() {
+		c.users.RUnlock()
+		return net.ErrClosed
+	}
+	return nil
+}
+
+func (c *Conn) leave() { c.users.RUnlock() }
+
+// Close ends a Receive that waits, waits for a Send that does, SendWait at most, and closes the socket.
+func (c *Conn) Close() error {
+	if c.closed.Swap(true) {
+		return net.ErrClosed
+	}
+	c.alarm.ring() // nobody takes it any more: it rings for all
+	c.users.Lock()
+	defer c.users.Unlock()
+	return errors.Join(os.NewSyscallError("close", unix.Close(c.fd)), c.alarm.close())
 }
 
 // SetReadBuffer sets the size of the buffer for what comes, in bytes; without the right to more (CAP_NET_ADMIN), it is at most
 // net.core.rmem_max.
 func (c *Conn) SetReadBuffer(bytes int) error {
-	var err error
-	controlErr := c.raw.Control(func(fd uintptr) {
-		if err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, bytes); err != nil {
-			err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, bytes)
-		}
-	})
-	return errors.Join(controlErr, os.NewSyscallError("setsockopt SO_RCVBUF", err))
+	if err := c.use(); err != nil {
+		return err
+	}
+	defer c.leave()
+	if unix.SetsockoptInt(c.fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, bytes) == nil {
+		return nil
+	}
+	return os.NewSyscallError("setsockopt SO_RCVBUF", unix.SetsockoptInt(c.fd, unix.SOL_SOCKET, unix.SO_RCVBUF, bytes))
 }
 
-// Overflows is how many datagrams were lost so far for want of room in that buffer; it starts again at 2³². It is for the one that
-// receives.
+// Overflows is how many datagrams were lost so far for want of room in that buffer; it starts again at 2³².
 func (c *Conn) Overflows() uint32 {
-	c.raw.Control(c.overflow)
+	if c.use() == nil {
+		readMemory(c.fd, &c.memory)
+		c.leave()
+	}
 	return c.memory[unix.SK_MEMINFO_DROPS]
 }
-
-func (c *Conn) readMemory(fd uintptr) { readMemory(fd, &c.memory) }
 
 // Receive fills b with the datagrams that have come, as many as it holds. Where there are none, it waits for the first one until
 // the given time (zero: for ever; past: not at all) or until Wake; b is empty then, which is no error. The error is
 // net.ErrClosed, or the socket's and may pass.
 func (c *Conn) Receive(b *Batch, until time.Time) error {
 	b.Reset()
-	c.into = b
-	if err := c.raw.Control(c.receive); err != nil { // unlike Read, whatever the deadline is
+	if err := c.use(); err != nil {
 		return err
 	}
-	if c.received != unix.EAGAIN || !until.IsZero() && time.Until(until) <= 0 {
-		return receiveError(c.received)
+	defer c.leave()
+	for {
+		errno := c.in.receive(c.fd, b)
+		if errno != unix.EAGAIN {
+			return receiveError(errno)
+		}
+		if !until.IsZero() && time.Until(until) <= 0 {
+			return nil
+		}
+		ready, err := c.inWait.wait(c.fd, unix.POLLIN, c.alarm, until)
+		switch {
+		case err != nil:
+			return err
+		case c.closed.Load():
+			return net.ErrClosed
+		case ready == rung:
+			c.alarm.take()
+			return nil
+		}
 	}
-	c.SetReadDeadline(until)
-	if c.woken.Swap(false) { // before the deadline was set
-		return nil
-	}
-	err := c.raw.Read(c.await)
-	c.woken.Store(false) // whoever woke it had something to say before, and the caller looks at that next
-	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
-		return err
-	}
-	return receiveError(c.received)
-}
-
-func (c *Conn) receiveSome(fd uintptr) { c.received = c.in.receive(fd, c.into) }
-
-func (c *Conn) receiveFirst(fd uintptr) bool {
-	c.receiveSome(fd)
-	return c.received != unix.EAGAIN
 }
 
 func receiveError(errno unix.Errno) error {
-	if errno == 0 || errno == unix.EAGAIN {
+	if errno == 0 {
 		return nil
 	}
 	return os.NewSyscallError("recvmmsg", errno)
@@ -125,51 +163,52 @@ func receiveError(errno unix.Errno) error {
 
 // Wake has a Receive that waits, or else the next that would, return at once.
 func (c *Conn) Wake() {
-	c.woken.Store(true)
-	c.SetReadDeadline(time.Unix(1, 0))
+	if c.use() == nil {
+		c.alarm.ring()
+		c.leave()
+	}
 }
 
 // Send sends the datagrams of the batch; failed is told each that the system does not take, and why.
 func (c *Conn) Send(b *Batch, failed Failed) {
 	c.sending.Lock()
 	defer c.sending.Unlock()
-	c.from = b
-	full := error(nil)
-	for c.first = 0; c.first < b.n; c.first += max(c.taken, 1) {
-		err := full
+	lasting := c.use() // an error that the others of the batch have too
+	if lasting == nil {
+		defer c.leave()
+	}
+	for first := 0; first < b.n; {
+		taken, err := 0, lasting
 		if err == nil {
-			err = c.sendOnce()
+			taken, err = c.sendSome(b, first)
 		}
 		if errors.Is(err, os.ErrDeadlineExceeded) {
-			full = err
+			lasting = err
 		}
 		if err != nil {
-			failed(b.bytes[c.first], b.peers[c.first], err)
+			failed(b.bytes[first], b.peers[first], err)
 		}
+		first += max(taken, 1)
 	}
 }
 
-// sendOnce sends some from the first one on; its error is that one's.
-func (c *Conn) sendOnce() error {
-	c.taken = 0
-	if err := c.raw.Control(c.send); err != nil {
-		return err
-	}
-	if c.sent == unix.EAGAIN {
-		c.SetWriteDeadline(time.Now().Add(SendWait))
-		if err := c.raw.Write(c.awaitOut); err != nil {
-			return err
+// sendSome sends some from the first one on; its error is that one's.
+func (c *Conn) sendSome(b *Batch, first int) (taken int, err error) {
+	taken, errno := c.out.send(c.fd, b, first)
+	if errno == unix.EAGAIN {
+		until := time.Now().Add(SendWait)
+		for errno == unix.EAGAIN && time.Until(until) > 0 {
+			if _, err := c.outWait.wait(c.fd, unix.POLLOUT, noAlarm, until); err != nil {
+				return 0, err
+			}
+			taken, errno = c.out.send(c.fd, b, first)
 		}
 	}
-	if c.sent != 0 {
-		return os.NewSyscallError("sendmmsg", c.sent)
+	switch errno {
+	case 0:
+		return taken, nil
+	case unix.EAGAIN:
+		return 0, os.ErrDeadlineExceeded
 	}
-	return nil
-}
-
-func (c *Conn) sendSome(fd uintptr) { c.taken, c.sent = c.out.send(fd, c.from, c.first) }
-
-func (c *Conn) sendFirst(fd uintptr) bool {
-	c.sendSome(fd)
-	return c.sent != unix.EAGAIN
+	return 0, os.NewSyscallError("sendmmsg", errno)
 }

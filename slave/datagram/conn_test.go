@@ -49,6 +49,13 @@ func send(t testing.TB, c *Conn, b *Batch) {
 	c.Send(b, func(datagram []byte, _ netip.AddrPort, err error) { assert.NoError(t, err, string(datagram)) })
 }
 
+// sendOne has the socket send itself a datagram.
+func sendOne(t testing.TB, c *Conn) {
+	out := NewBatch(room)
+	out.Add([]byte("x"), addressOf(c))
+	send(t, c, out)
+}
+
 // receiveAll receives until there are n, and gives each as "text from address".
 func receiveAll(t testing.TB, c *Conn, n int) []string {
 	t.Helper()
@@ -85,10 +92,11 @@ func TestDatagramsComeInTheirOrderWithTheirSender(t *testing.T) {
 
 func TestALongDatagramIsCutAndAnEmptyOneComes(t *testing.T) {
 	ours, theirs := open(t, "udp4"), open(t, "udp4")
+	out := NewBatch(1000)
 	for _, text := range []string{strings.Repeat("x", 1000), "", "y"} {
-		_, err := ours.WriteToUDPAddrPort([]byte(text), addressOf(theirs))
-		require.NoError(t, err)
+		out.Add([]byte(text), addressOf(theirs))
 	}
+	send(t, ours, out)
 	from := " from " + addressOf(ours).String()
 	assert.Equal(t, []string{strings.Repeat("x", room) + from, from, "y" + from}, receiveAll(t, theirs, 3))
 }
@@ -119,8 +127,7 @@ func TestReceiveWaitsUntilItsTimeAndNoLonger(t *testing.T) {
 		assert.Zero(t, b.Len())
 		assert.GreaterOrEqual(t, time.Since(begun), wait)
 	}
-	_, err := c.WriteToUDPAddrPort([]byte("x"), addressOf(c))
-	require.NoError(t, err)
+	sendOne(t, c)
 	require.NoError(t, c.Receive(b, time.Now().Add(-time.Hour)))
 	assert.Equal(t, 1, b.Len(), "what is there is taken without waiting")
 }
@@ -139,8 +146,7 @@ func TestWakeEndsAReceive(t *testing.T) {
 			t.Fatal("not woken")
 		}
 	}
-	_, err := c.WriteToUDPAddrPort([]byte("x"), addressOf(c))
-	require.NoError(t, err)
+	sendOne(t, c)
 	c.Wake()
 	assert.Len(t, receiveAll(t, c, 1), 1, "a datagram that is there comes all the same")
 	assert.Zero(t, c.Overflows())

@@ -4,7 +4,8 @@
 // The files, and what each owns:
 //
 //   - batch.go: Batch, datagrams with their peers.
-//   - conn.go: Conn, a UDP socket: waits, reads, writes, and how its goroutine is woken.
+//   - conn.go: Conn, a UDP socket: reads, writes, is woken and closed.
+//   - wait.go: poll(2), with an eventfd(2) that ends it.
 //   - mmsg.go: the system calls recvmmsg(2), sendmmsg(2) and getsockopt(2), and the addresses as they take them.
 //
 // golang.org/x/net/ipv4 has batches too; its ReadBatch allocates the address of each datagram.

@@ -36,13 +36,13 @@ func newHeaders(family uint16) *headers {
 }
 
 // receive reads up to Size datagrams and does not wait.
-func (h *headers) receive(fd uintptr, b *Batch) unix.Errno {
+func (h *headers) receive(fd int, b *Batch) unix.Errno {
 	for i := range h.headers {
 		h.vectors[i].Base = unsafe.SliceData(b.bytes[i])
 		h.vectors[i].SetLen(b.room)
 		h.headers[i].Namelen = unix.SizeofSockaddrInet6
 	}
-	n, _, errno := unix.Syscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&h.headers)), Size, unix.MSG_DONTWAIT, 0, 0)
+	n, _, errno := unix.Syscall6(unix.SYS_RECVMMSG, uintptr(fd), uintptr(unsafe.Pointer(&h.headers)), Size, unix.MSG_DONTWAIT, 0, 0)
 	if errno != 0 {
 		return errno
 	}
@@ -55,14 +55,14 @@ func (h *headers) receive(fd uintptr, b *Batch) unix.Errno {
 }
 
 // send writes the datagrams from first on and does not wait. It gives how many the kernel took, and where that is none, why.
-func (h *headers) send(fd uintptr, b *Batch, first int) (int, unix.Errno) {
+func (h *headers) send(fd int, b *Batch, first int) (int, unix.Errno) {
 	some := h.headers[:b.n-first]
 	for i := range some {
 		h.vectors[i].Base = unsafe.SliceData(b.bytes[first+i])
 		h.vectors[i].SetLen(len(b.bytes[first+i]))
 		some[i].Namelen = h.setPeer(i, b.peers[first+i])
 	}
-	n, _, errno := unix.Syscall6(unix.SYS_SENDMMSG, fd, uintptr(unsafe.Pointer(&h.headers)), uintptr(len(some)), unix.MSG_DONTWAIT, 0, 0)
+	n, _, errno := unix.Syscall6(unix.SYS_SENDMMSG, uintptr(fd), uintptr(unsafe.Pointer(&h.headers)), uintptr(len(some)), unix.MSG_DONTWAIT, 0, 0)
 	if errno != 0 {
 		return 0, errno
 	}
@@ -135,7 +135,7 @@ func setBigEndian(port *uint16, value uint16) {
 }
 
 // readMemory reads what the kernel says of a socket's memory (SO_MEMINFO); where it says nothing, info stays as it is.
-func readMemory(fd uintptr, info *[unix.SK_MEMINFO_VARS]uint32) {
+func readMemory(fd int, info *[unix.SK_MEMINFO_VARS]uint32) {
 	size := uint32(unsafe.Sizeof(*info))
-	unix.Syscall6(unix.SYS_GETSOCKOPT, fd, unix.SOL_SOCKET, unix.SO_MEMINFO, uintptr(unsafe.Pointer(info)), uintptr(unsafe.Pointer(&size)), 0)
+	unix.Syscall6(unix.SYS_GETSOCKOPT, uintptr(fd), unix.SOL_SOCKET, unix.SO_MEMINFO, uintptr(unsafe.Pointer(info)), uintptr(unsafe.Pointer(&size)), 0)
 }

@@ -18,8 +18,16 @@ const (
 	loopback    = "127.0.0.1:0"
 )
 
-func listen() (*datagram.Conn, error) {
+func listenSingle() (*net.UDPConn, error) {
 	udp, err := net.ListenUDP("udp4", net.UDPAddrFromAddrPort(netip.MustParseAddrPort(loopback)))
+	if err == nil {
+		udp.SetReadBuffer(bufferSize)
+	}
+	return udp, err
+}
+
+func listen() (*datagram.Conn, error) {
+	udp, err := listenSingle()
 	if err != nil {
 		return nil, err
 	}
@@ -33,16 +41,21 @@ func listen() (*datagram.Conn, error) {
 
 // serveEcho answers 68 bytes with 196.
 func serveEcho(single bool) error {
+	usage := func([]string) (any, error) { return ownUsage(false), nil }
+	if single {
+		c, err := listenSingle()
+		if err != nil {
+			return err
+		}
+		go echoSingle(c)
+		return trial.Serve(c.LocalAddr().String(), usage)
+	}
 	c, err := listen()
 	if err != nil {
 		return err
 	}
-	if single {
-		go echoSingle(c.UDPConn)
-	} else {
-		go echo(c)
-	}
-	return trial.Serve(c.LocalAddr().String(), func([]string) (any, error) { return ownUsage(false), nil })
+	go echo(c)
+	return trial.Serve(c.LocalAddr().String(), usage)
 }
 
 func echo(c *datagram.Conn) {
@@ -81,22 +94,25 @@ type trips struct {
 
 // asker asks without pause.
 type asker struct {
-	conn    *datagram.Conn
 	to      netip.AddrPort
 	n, lost atomic.Uint64
 }
 
 // serveAsker makes round trips to the address.
 func serveAsker(to string, single bool) error {
-	c, err := listen()
-	if err != nil {
-		return err
-	}
-	a := &asker{conn: c, to: netip.MustParseAddrPort(to)}
+	a := &asker{to: netip.MustParseAddrPort(to)}
 	if single {
-		go a.askSingle()
+		c, err := listenSingle()
+		if err != nil {
+			return err
+		}
+		go a.askSingle(c)
 	} else {
-		go a.ask()
+		c, err := listen()
+		if err != nil {
+			return err
+		}
+		go a.ask(c)
 	}
 	return trial.Serve("", func([]string) (any, error) {
 		return trips{ownUsage(false), a.n.Load(), a.lost.Load()}, nil
@@ -104,17 +120,17 @@ func serveAsker(to string, single bool) error {
 }
 
 // ask is the limit: batches out and in.
-func (a *asker) ask() {
+func (a *asker) ask(c *datagram.Conn) {
 	in, out := datagram.NewBatch(telegram.MaxLength), datagram.NewBatch(telegram.MaxLength)
 	var question [telegram.StatusInquiryLength]byte
 	for !out.Full() {
 		out.Add(question[:], a.to)
 	}
 	for open := 0; ; {
-		a.conn.Send(out, ignore)
+		c.Send(out, ignore)
 		open += out.Len()
 		for open > outstanding-datagram.Size {
-			if a.conn.Receive(in, time.Now().Add(lostWait)) != nil {
+			if c.Receive(in, time.Now().Add(lostWait)) != nil {
 				return
 			}
 			if in.Len() == 0 {
@@ -128,17 +144,17 @@ func (a *asker) ask() {
 }
 
 // askSingle is the same with one system call for each datagram.
-func (a *asker) askSingle() {
+func (a *asker) askSingle(c *net.UDPConn) {
 	var question [telegram.StatusInquiryLength]byte
 	var answer [telegram.MaxLength]byte
 	for open := 0; ; {
 		for range datagram.Size {
-			a.conn.WriteToUDPAddrPort(question[:], a.to)
+			c.WriteToUDPAddrPort(question[:], a.to)
 		}
 		open += datagram.Size
-		a.conn.SetReadDeadline(time.Now().Add(lostWait))
+		c.SetReadDeadline(time.Now().Add(lostWait))
 		for open > outstanding-datagram.Size {
-			if _, _, err := a.conn.ReadFromUDPAddrPort(answer[:]); err != nil {
+			if _, _, err := c.ReadFromUDPAddrPort(answer[:]); err != nil {
 				a.lost.Add(uint64(open))
 				break
 			}
