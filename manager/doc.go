@@ -6,7 +6,7 @@
 //   - status.go: StatusControl (110), steps 13–30: begins monitoring, judges answers and silence.
 //   - contact.go: its contact file (130) as a whole: created, kept in its place, looked at for damage.
 //   - end.go: the end of monitoring, steps 25–27.
-//   - packets.go: its UDP end (140), in batches: reads all that has come, then sends what is due.
+//   - packets.go: its UDP end (140), in batches: reads all that has come, then sends what is due. burst.go: how much may be under way.
 //   - monitor.go: one slave's monitor (15, 16, 18–24, 28–30), pure: it takes the time and says what is to be done.
 //   - isolation.go: whether the manager suspects itself, since more than half of the slaves fell silent together: pure counts.
 //     suspicion.go: what it does then: judgement is held, the others are asked before their time; the hold's end.

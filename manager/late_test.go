@@ -128,6 +128,19 @@ func TestManyThatAreDueAtOnceAreAskedInBurstsThatABufferHolds(t *testing.T) {
 	}
 }
 
+func TestSilentSlavesDoNotHoldUpTheInquiriesOfOthers(t *testing.T) {
+	var b burst
+	for tick := range 10_000 {
+		now := b.at.Add(tickLength)
+		b.sent(now, 4) // nobody answers them
+		for range 2 {
+			b.sent(now, datagram.Size)
+			b.answered(datagram.Size)
+		}
+		require.False(t, b.full(), "after %d ticks", tick)
+	}
+}
+
 func TestFewAreHandledAtOnceAlsoWhereNobodyCanBeAsked(t *testing.T) {
 	file, _ := contact(t)
 	var slaves []Slave

@@ -14,7 +14,6 @@ const (
 	maxHandled = 64                // slaves that are asked or found silent under the lock before inquiries are sent and events are told
 	maxBacklog = 256               // batches read before inquiries are sent: more than a buffer of 8 MiB holds, at 600 bytes for each datagram
 	busy       = datagram.Size / 2 // answers at once from which on the next are waited for by the tick
-	maxBurst   = 512               // inquiries without an answer until some are waited for, a tick at most: a default buffer holds so many
 )
 
 // Serve inquires and takes answers until ctx ends; the error is the socket's. It is called once. One goroutine does both, so
@@ -25,7 +24,7 @@ func (s *StatusControl) Serve(ctx context.Context) error {
 	defer context.AfterFunc(ctx, s.packets.Wake)()
 	unsent := s.unsent // made to a value once
 	in, out, losses := slave.NewBatch(), slave.NewBatch(), slave.NewLosses(s.packets, s.drops)
-	for burst := 0; ctx.Err() == nil; {
+	for underWay := (burst{at: time.Now()}); ctx.Err() == nil; {
 		read := time.Now()
 		taken, err := s.takeBacklog(ctx, in)
 		if err != nil {
@@ -37,22 +36,23 @@ func (s *StatusControl) Serve(ctx context.Context) error {
 		out.Reset()
 		next, more := s.turn(read, out)
 		s.packets.Send(out, unsent) // (18)
-		burst = max(burst-taken, 0) + out.Len()
+		underWay.answered(taken)
+		underWay.sent(read, out.Len())
 		switch {
-		case more && burst < maxBurst:
+		case more && !underWay.full():
 			continue
 		case more:
 			next = time.Now().Add(tickLength)
 		case taken >= busy:
 			time.Sleep(tickLength)
-			burst = 0
+			underWay.settled()
 			continue
 		}
 		if taken, err = s.await(ctx, in, next); err != nil {
 			return err
 		}
-		if burst -= taken; taken == 0 { // whoever was asked does not answer soon
-			burst = 0
+		if underWay.answered(taken); taken == 0 { // whoever was asked does not answer soon
+			underWay.settled()
 		}
 	}
 	return nil
