@@ -16,6 +16,9 @@ type header struct {
 	length uint32 // of the datagram
 }
 
+// The system calls never wait, so they are made without telling Go's scheduler, which would give the goroutine's processor away while one
+// of 64 datagrams lasts, and have it wait for another.
+
 // headers are what the kernel needs to know of a batch, in one direction.
 type headers struct {
 	family  uint16 // of the socket: AF_INET or AF_INET6
@@ -42,7 +45,7 @@ func (h *headers) receive(fd int, b *Batch) unix.Errno {
 		h.vectors[i].SetLen(b.room)
 		h.headers[i].Namelen = unix.SizeofSockaddrInet6
 	}
-	n, _, errno := unix.Syscall6(unix.SYS_RECVMMSG, uintptr(fd), uintptr(unsafe.Pointer(&h.headers)), Size, unix.MSG_DONTWAIT, 0, 0)
+	n, _, errno := unix.RawSyscall6(unix.SYS_RECVMMSG, uintptr(fd), uintptr(unsafe.Pointer(&h.headers)), Size, unix.MSG_DONTWAIT, 0, 0)
 	if errno != 0 {
 		return errno
 	}
@@ -62,7 +65,7 @@ func (h *headers) send(fd int, b *Batch, first int) (int, unix.Errno) {
 		h.vectors[i].SetLen(len(b.bytes[first+i]))
 		some[i].Namelen = h.setPeer(i, b.peers[first+i])
 	}
-	n, _, errno := unix.Syscall6(unix.SYS_SENDMMSG, uintptr(fd), uintptr(unsafe.Pointer(&h.headers)), uintptr(len(some)), unix.MSG_DONTWAIT, 0, 0)
+	n, _, errno := unix.RawSyscall6(unix.SYS_SENDMMSG, uintptr(fd), uintptr(unsafe.Pointer(&h.headers)), uintptr(len(some)), unix.MSG_DONTWAIT, 0, 0)
 	if errno != 0 {
 		return 0, errno
 	}
@@ -137,5 +140,5 @@ func setBigEndian(port *uint16, value uint16) {
 // readMemory reads what the kernel says of a socket's memory (SO_MEMINFO); where it says nothing, info stays as it is.
 func readMemory(fd int, info *[unix.SK_MEMINFO_VARS]uint32) {
 	size := uint32(unsafe.Sizeof(*info))
-	unix.Syscall6(unix.SYS_GETSOCKOPT, uintptr(fd), unix.SOL_SOCKET, unix.SO_MEMINFO, uintptr(unsafe.Pointer(info)), uintptr(unsafe.Pointer(&size)), 0)
+	unix.RawSyscall6(unix.SYS_GETSOCKOPT, uintptr(fd), unix.SOL_SOCKET, unix.SO_MEMINFO, uintptr(unsafe.Pointer(info)), uintptr(unsafe.Pointer(&size)), 0)
 }
