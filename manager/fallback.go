@@ -19,6 +19,11 @@ const (
 	maxProbes        = 256 // inquiries on TCP at once before a judgement; without a place it is made by UDP alone
 	maxStoppedProbes = 64  // and of slaves that are STOPPED
 
+	// A connection costs a processor more than many inquiries on UDP, and a handshake of TLS far more. So where the poll is late already, by
+	// more than this share of a slave's response wait, there are few places: nobody's detection is to come later still for it.
+	maxLateProbes = 4
+	lateShare     = 20
+
 	// In sealed mode each is a handshake of TLS too. Each costs this end some milliseconds of a processor, and 256 at once have the poll come
 	// late, which finds others STOPPED: so a few are in progress at once, as fast as the processor lets them. One that is slow makes room for
 	// the next: slaves that are far or hang use no processor, and four to slaves 50 ms away would be 30 in a second. So at least 80, and
@@ -136,8 +141,17 @@ func (s *StatusControl) serveProbes(ctx context.Context) (wait func()) {
 	return s.fallback.all.Wait
 }
 
-// askOnTCP has the slave asked on TCP within what is left of the response wait, if there is a place.
-func (s *StatusControl) askOnTCP(m *monitor) {
+// placesFor is how many may be asked before a judgement when this slave is, which the poll has come to so late. One that has answered on TCP
+// alone before depends on it.
+func (f *fallback) placesFor(m *monitor, late time.Duration) int {
+	if late > m.timeout/lateShare && !f.blocked[m] {
+		return maxLateProbes
+	}
+	return f.before.most
+}
+
+// askOnTCP has the slave, which the poll has come to so late, asked on TCP within what is left of the response wait, if there is a place.
+func (s *StatusControl) askOnTCP(m *monitor, late time.Duration) {
 	f := &s.fallback
 	to, known := m.address.AddrPort()
 	if !f.on || f.connect == nil || f.ctx == nil || f.ctx.Err() != nil || !known {
@@ -150,7 +164,7 @@ func (s *StatusControl) askOnTCP(m *monitor) {
 			return
 		}
 		m.onTCP.take(m.interval, stoppedProbeEvery, f.stopped.serves(len(s.monitors)-s.isolation.running, m.timeout-m.timeout/2))
-	} else if f.before.taken >= f.before.most {
+	} else if f.before.taken >= f.placesFor(m, late) {
 		s.drops.Count(slave.DropProbe)
 		return
 	}

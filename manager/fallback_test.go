@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"renraku/slave"
+	"renraku/slave/slavetest"
 	"renraku/telegram"
 )
 
@@ -190,6 +191,49 @@ func TestInMassOutageNoMoreThanTheBoundAreAskedOnTCPAndAllAreFoundInTime(t *test
 		assert.LessOrEqual(t, w.most, maxStoppedProbes, "of those that are STOPPED")
 		assert.Positive(t, w.most)
 	})
+}
+
+func TestFewAreAskedOnTCPWhereThePollIsLateButThoseThatDependOnIt(t *testing.T) {
+	for _, c := range []struct {
+		name          string
+		late, blocked bool
+	}{{"on time", false, false}, {"late", true, false}, {"late, and UDP has been blocked before", true, true}} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var socket *stalled
+				f := newFleet(t, plan{slaves: 200, interval: time.Second, timeout: 500 * time.Millisecond, retries: 1, shared: true,
+					socket: func(s *slavetest.Socket) slave.PacketConn {
+						socket = &stalled{Socket: s}
+						return socket
+					}})
+				f.wire(replies(400*time.Millisecond, telegram.Running))
+				f.begin()
+				f.at(5 * time.Second)
+				cut := f.slaves[:50]
+				if c.blocked {
+					f.cut(cut...)
+					f.at(10 * time.Second)
+					_, n := f.status.Blocked()
+					require.Equal(t, len(cut), n)
+				}
+				f.at(10*time.Second + 300*time.Millisecond)
+				f.cut(cut...)
+				f.at(11*time.Second + 400*time.Millisecond) // the last attempts are due from 11.5 s to 11.75 s
+				if c.late {
+					socket.waiting.Store(int64(400 * time.Millisecond))
+				}
+				f.at(12*time.Second + 400*time.Millisecond)
+				if c.late && !c.blocked {
+					late := len(cut) - maxLateProbes
+					assert.EqualValues(t, late, f.drops.Of(slave.DropProbe))
+					assert.Equal(t, late, f.told(" STOPPED"))
+				} else {
+					assert.Zero(t, f.drops.Of(slave.DropProbe))
+					assert.Zero(t, f.told(" STOPPED"))
+				}
+			})
+		})
+	}
 }
 
 func TestENDReachesByTCPWhomUDPDoesNotReach(t *testing.T) {

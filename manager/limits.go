@@ -48,6 +48,7 @@ func fallbackLimits(sealed bool) []slave.Limit {
 	const byUDP = "by UDP alone, counted"
 	limits := []slave.Limit{
 		{At: "manager", What: "inquiries on TCP before a judgement at once", Value: fmt.Sprint(maxProbes), More: byUDP},
+		{At: "manager", What: "of these while the manager comes late", Value: fmt.Sprint(maxLateProbes), More: byUDP},
 		{At: "manager", What: "inquiries on TCP of STOPPED slaves at once", Value: fmt.Sprint(maxStoppedProbes), More: slave.LimitWaits},
 	}
 	if sealed {

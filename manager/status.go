@@ -156,14 +156,15 @@ func (s *StatusControl) expire(read, now time.Time, out *datagram.Batch) (next t
 		if m == nil {
 			return s.schedule.next(), false
 		}
+		late := now.Sub(m.due)
 		switch step := m.expire(now, s.lost); step {
 		case inquire, inquireLast:
 			s.inquire(m, out)
 			s.drops.CountAll(slave.DropRound, uint64(m.skipped))
 			m.skipped = 0
-			s.asked(now, m, step == inquireLast)
+			s.asked(now, m, late, step == inquireLast)
 		case halfway:
-			s.lastChance(now, m)
+			s.lastChance(now, m, late)
 		case silent:
 			s.judgeSilent(now, m)
 		}

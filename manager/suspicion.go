@@ -43,8 +43,8 @@ func (s *StatusControl) HoldsTrigger() bool {
 	return held
 }
 
-// asked is for every inquiry that is made (18, 22).
-func (s *StatusControl) asked(now time.Time, m *monitor, last bool) {
+// asked is for every inquiry that is made (18, 22), and how late.
+func (s *StatusControl) asked(now time.Time, m *monitor, late time.Duration, last bool) {
 	if m.attempts == 1 {
 		s.closeProbe(m)
 		m.answersBefore = s.isolation.answers
@@ -52,14 +52,14 @@ func (s *StatusControl) asked(now time.Time, m *monitor, last bool) {
 		s.isolation.missed(m)
 	}
 	if last {
-		s.lastChance(now, m)
+		s.lastChance(now, m, late)
 	}
 }
 
 // lastChance is for a slave of which nothing but the last attempt, or the second half of the only one, is between its silence and
 // its judgement: what else can be known is sought meanwhile.
-func (s *StatusControl) lastChance(now time.Time, m *monitor) {
-	s.askOnTCP(m)
+func (s *StatusControl) lastChance(now time.Time, m *monitor, late time.Duration) {
+	s.askOnTCP(m, late)
 	if s.isolation.wantsToAsk(now, m) {
 		s.askOthers(now, m.due)
 	}
