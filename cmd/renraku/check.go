@@ -83,8 +83,12 @@ func findings(ctx context.Context, f checkFlags, hosts []string) checkResult {
 		r.doubt = err
 	case unkept(err):
 		r.remarks = append(r.remarks, err.Error())
-	case state.Isolated:
+	}
+	if err == nil && state.Isolated {
 		r.remarks = append(r.remarks, state.Host+" ISOLATED: judgement is held")
+	}
+	if err == nil && state.Refused != nil {
+		r.remarks = append(r.remarks, "definition refused: the one before stands")
 	}
 	return r
 }

@@ -25,6 +25,16 @@ func TestCheckSaysThatTheManagerIsIsolated(t *testing.T) {
 	assert.Regexp(t, `^RENRAKU OK - 1 server RUNNING: 1 ONLINE; mgr01 ISOLATED: judgement is held \| `, out.Stdout)
 }
 
+func TestCheckSaysThatTheDefinitionIsRefused(t *testing.T) {
+	t.Parallel()
+	dir := manned(t, func() control.State {
+		return control.State{Host: "mgr01", Refused: &control.Refused{Error: "renraku.toml:3: no"}}
+	})
+	out := cmdtest.Renraku(t, "check", "--dir", dir)
+	assert.Equal(t, 0, out.Code)
+	assert.Contains(t, out.Stdout, "; definition refused: the one before stands | ")
+}
+
 func TestCheckDoesNotWaitForADaemonThatDoesNotAnswer(t *testing.T) {
 	t.Parallel()
 	goOn := make(chan struct{})

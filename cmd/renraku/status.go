@@ -123,8 +123,15 @@ func daemonState(ctx context.Context, dir string) (control.State, error) {
 	return state, err
 }
 
-// stateLines is what the manager's daemon knows more than the records say; nothing where all is well.
+// stateLines is what the daemon knows more than the records say; nothing where all is well.
 func stateLines(state *control.State) (lines []string) {
+	if r := state.Refused; r != nil {
+		line := "definition refused at " + r.At.UTC().Format(time.RFC3339) + ", the one before stands: " + r.Error
+		if r.More > 0 {
+			line += fmt.Sprintf(" (and %d more: renraku validate)", r.More)
+		}
+		lines = append(lines, line)
+	}
 	if state.Isolated {
 		lines = append(lines, state.Host+" ISOLATED: more than half of the running servers fell silent together; judgement is held, and triggers order nothing")
 	}

@@ -56,6 +56,10 @@ func TestStatusSaysBelowTheTableWhatTheDaemonKnowsMore(t *testing.T) {
 	}{
 		{control.State{Host: "mgr01"}, ""},
 		{control.State{Host: "mgr01", Isolated: true}, isolated},
+		{control.State{Host: "mgr01", Refused: &control.Refused{At: time.Unix(1_800_000_000, 0), Error: "renraku.toml:3: no"}},
+			"definition refused at 2027-01-15T08:00:00Z, the one before stands: renraku.toml:3: no\n"},
+		{control.State{Host: "mgr01", Isolated: true, Refused: &control.Refused{At: time.Unix(1_800_000_000, 0), Error: "renraku.toml:3: no", More: 2}},
+			"definition refused at 2027-01-15T08:00:00Z, the one before stands: renraku.toml:3: no (and 2 more: renraku validate)\n" + isolated},
 		{control.State{Host: "mgr01", UDPBlocked: []string{"app01"}, UDPBlockedCount: 1}, "UDP blocked, answers on TCP alone: app01\n"},
 		{control.State{Host: "mgr01", Isolated: true, UDPBlocked: []string{"app01", "app02"}, UDPBlockedCount: 9},
 			isolated + "UDP blocked, answers on TCP alone: app01, app02 and 7 more\n"},

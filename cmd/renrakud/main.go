@@ -153,10 +153,7 @@ func readAgain(ctx context.Context, hangups <-chan os.Signal, one *daemon.Daemon
 		case <-ctx.Done():
 			return
 		}
-		d, err := definition.Load(config)
-		if err == nil {
-			err = one.Redefine(d)
-		}
+		err := one.ReadAgain(config)
 		debug.FreeOSMemory() // as at the start
 		if err != nil {
 			for line := range strings.Lines(err.Error()) {

@@ -31,6 +31,7 @@ type State struct {
 	Monitoring bool              `json:"monitoring"`
 	Dropped    map[string]uint64 `json:"dropped"`    // telegrams and connections, by reason
 	Definition string            `json:"definition"` // the path of its definition file
+	Refused    *Refused          `json:"refused"`    // null where that file stands as it was read the last time
 
 	// Of the manager alone.
 	Isolated        bool     `json:"isolated"`          // it suspects itself of being cut off, and holds its judgement
@@ -39,6 +40,14 @@ type State struct {
 
 	Maintenance      []Maintained `json:"maintenance"`       // servers in maintenance in definition order, the first 10
 	MaintenanceCount int          `json:"maintenance_count"` // all of them
+}
+
+// Refused is why a definition, or the keys or the token that it names, were not taken over when they were read again: what was read before
+// stands.
+type Refused struct {
+	At    time.Time `json:"at"`
+	Error string    `json:"error"` // the first
+	More  int       `json:"more"`  // errors
 }
 
 // Order asks for a process on the servers that match one of the patterns, or on all.

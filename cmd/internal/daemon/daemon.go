@@ -15,7 +15,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -63,7 +62,7 @@ type Daemon struct {
 
 	host    string
 	address string // its own, of the definition
-	current atomic.Pointer[definition.Definition]
+	current standing
 	log     *slog.Logger
 	engine  *trigger.Engine
 

@@ -67,10 +67,10 @@ func TestSlaveWhoseUDPIsBlockedIsNamedByStatusUntilAReloadTakesTheFallbackAway(t
 	assert.Equal(t, 1, state().UDPBlockedCount)
 	assert.NotContains(t, log.String(), "STOPPED")
 
-	require.NoError(t, d.Redefine(fallbackDefinition(t, ours, proxy.Address, "tcp_fallback = false")))
+	require.NoError(t, d.takeOver(fallbackDefinition(t, ours, proxy.Address, "tcp_fallback = false")))
 	cmdtest.Until(t, patience, "app01 STOPPED", logged("app01 STOPPED"))
 	assert.Zero(t, state().UDPBlockedCount)
 
-	require.NoError(t, d.Redefine(fallbackDefinition(t, ours, proxy.Address, "tcp_fallback = true")))
+	require.NoError(t, d.takeOver(fallbackDefinition(t, ours, proxy.Address, "tcp_fallback = true")))
 	cmdtest.Until(t, patience, "app01 RUNNING again", func() bool { return state().UDPBlockedCount == 1 })
 }

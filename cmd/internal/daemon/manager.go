@@ -4,7 +4,6 @@ import (
 	"context"
 	"maps"
 	"slices"
-	"sync/atomic"
 
 	"renraku/cmd/internal/control"
 	"renraku/cmd/internal/definition"
@@ -17,7 +16,7 @@ import (
 
 // managerStation takes the operator's commands at the manager.
 type managerStation struct {
-	current *atomic.Pointer[definition.Definition]
+	current *standing
 	engine  *trigger.Engine
 	server  *manager.Server
 	orders  orders
@@ -34,7 +33,7 @@ func (m *managerStation) State() control.State {
 	maintained := m.maintained()
 	return control.State{Host: m.current.Load().Manager.Host, Role: definition.ManagerRole.String(),
 		Monitoring: m.server.Monitoring(), Dropped: dropped,
-		Definition: pathOf(m.current.Load()), Isolated: m.server.Isolated(), UDPBlocked: blocked, UDPBlockedCount: n,
+		Definition: pathOf(m.current.Load()), Refused: m.current.refused.Load(), Isolated: m.server.Isolated(), UDPBlocked: blocked, UDPBlockedCount: n,
 		Maintenance: maintained[:min(len(maintained), maxMaintained)], MaintenanceCount: len(maintained)}
 }
 

@@ -52,7 +52,7 @@ func TestDaemonKeepsNoDefinitionThatAnotherOneHasFollowed(t *testing.T) {
 	d := open(t, o)
 	before := weak.Make(o.Definition)
 	o = Options{}
-	require.NoError(t, d.Redefine(next))
+	require.NoError(t, d.takeOver(next))
 	runtime.GC()
 	assert.Nil(t, before.Value())
 }

@@ -22,5 +22,5 @@ func (d *Daemon) Metrics() http.Handler {
 		return nil
 	}
 	return metrics.New(metrics.Source{Manager: m, Triggers: d.engine, History: d.records.History, Definition: d.current.Load,
-		PageDrops: d.pageDrops, Security: d.security, Log: d.log})
+		Refused: func() bool { return d.current.refused.Load() != nil }, PageDrops: d.pageDrops, Security: d.security, Log: d.log})
 }

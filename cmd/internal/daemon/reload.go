@@ -2,15 +2,38 @@ package daemon
 
 import (
 	"fmt"
+	"strings"
+	"time"
 
+	"renraku/cmd/internal/control"
 	"renraku/cmd/internal/definition"
 )
 
-// Redefine has another definition stand from now on (SIGHUP): slaves, processes and triggers that appear, change or go are taken
+// ReadAgain reads the definition again and has it stand from now on (SIGHUP). With an error, which may have many lines, everything stays as it
+// was, and the daemon's state says so until a definition is taken over.
+func (d *Daemon) ReadAgain(path string) error {
+	def, err := definition.Load(path)
+	if err == nil {
+		err = d.takeOver(def)
+	}
+	d.current.refused.Store(refusedFor(err, time.Now()))
+	return err
+}
+
+func refusedFor(err error, now time.Time) *control.Refused {
+	if err == nil {
+		return nil
+	}
+	text := strings.TrimSpace(err.Error())
+	first, _, _ := strings.Cut(text, "\n")
+	return &control.Refused{At: now.UTC().Truncate(time.Second), Error: first, More: strings.Count(text, "\n")}
+}
+
+// takeOver has another definition stand from now on: slaves, processes and triggers that appear, change or go are taken
 // over without disturbing the others or any run. With an error, everything stays as it was. What a running daemon cannot change
 // is logged: it takes effect at the next start. In sealed mode, keys and certificates are read again too; the mode cannot change. So is
 // the token of the page.
-func (d *Daemon) Redefine(def *definition.Definition) error {
+func (d *Daemon) takeOver(def *definition.Definition) error {
 	role, index, ok := def.Role(d.host)
 	switch {
 	case !ok:

@@ -111,7 +111,7 @@ func TestANearEndOfACertificateIsLoggedAtStartAndReload(t *testing.T) {
 		for _, again := range []bool{false, true} {
 			if again {
 				log.Reset()
-				require.NoError(t, d.Redefine(o.Definition))
+				require.NoError(t, d.takeOver(o.Definition))
 			}
 			assert.Contains(t, log.String(), `msg="mode sealed" host=app01`)
 			if c.level == "" {
@@ -134,19 +134,19 @@ func TestReloadTakesOtherKeysAndLeavesThemWhereTheyAreWrong(t *testing.T) {
 
 	k.Rotate()
 	putKeys(t, k, keys, "app01", later)
-	require.NoError(t, d.Redefine(o.Definition))
+	require.NoError(t, d.takeOver(o.Definition))
 	rotated := d.security.Current()
 	assert.Equal(t, []uint16{1, 2}, rotated.IDs())
 
 	for _, secret := range []string{"keys", "host.key"} {
 		path := filepath.Join(keys, "app01", secret)
 		require.NoError(t, os.Chmod(path, 0o644))
-		assert.ErrorContains(t, d.Redefine(o.Definition), secret+" is not to be trusted: it is secret, and its mode of 0644 lets others use it")
+		assert.ErrorContains(t, d.takeOver(o.Definition), secret+" is not to be trusted: it is secret, and its mode of 0644 lets others use it")
 		assert.Same(t, rotated, d.security.Current())
 		require.NoError(t, os.Chmod(path, 0o600))
 	}
 	require.NoError(t, os.Remove(filepath.Join(keys, "app01", "host.crt")))
-	assert.ErrorContains(t, d.Redefine(o.Definition), "host.crt: no such file or directory")
+	assert.ErrorContains(t, d.takeOver(o.Definition), "host.crt: no such file or directory")
 	assert.Same(t, rotated, d.security.Current())
 }
 
@@ -158,7 +158,7 @@ func TestReloadDoesNotChangeTheMode(t *testing.T) {
 		o := Options{Definition: sealedDefinition(t, modes[0], keys, ports), Host: "app01", Dir: filepath.Join(cmdtest.Dir(t), "daemon"),
 			Log: slog.New(slog.NewTextHandler(io.Discard, nil))}
 		d := open(t, o)
-		err := d.Redefine(sealedDefinition(t, modes[1], keys, ports))
+		err := d.takeOver(sealedDefinition(t, modes[1], keys, ports))
 		assert.EqualError(t, err, fmt.Sprintf("the mode in renraku.toml is %s now, and this daemon's is %s: "+
 			"a running daemon cannot change it: the daemons of all servers have to be started again", modes[1], modes[0]))
 		assert.Same(t, o.Definition, d.current.Load())

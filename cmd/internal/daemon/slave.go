@@ -2,7 +2,6 @@ package daemon
 
 import (
 	"context"
-	"sync/atomic"
 
 	"renraku/cmd/internal/control"
 	"renraku/cmd/internal/definition"
@@ -13,7 +12,7 @@ import (
 
 // slaveStation takes the operator's commands at a slave, which concern this server alone.
 type slaveStation struct {
-	current *atomic.Pointer[definition.Definition]
+	current *standing
 	engine  *trigger.Engine
 	host    telegram.Host
 	server  *slave.Server
@@ -22,7 +21,7 @@ type slaveStation struct {
 // State says which daemon it is.
 func (s *slaveStation) State() control.State {
 	return control.State{Host: s.host.String(), Role: definition.SlaveRole.String(),
-		Monitoring: s.server.Monitoring(), Dropped: s.server.Drops().All(), Definition: pathOf(s.current.Load())}
+		Monitoring: s.server.Monitoring(), Dropped: s.server.Drops().All(), Definition: pathOf(s.current.Load()), Refused: s.current.refused.Load()}
 }
 
 // Begin begins monitoring.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"sync/atomic"
 
 	"renraku/cmd/internal/control"
 	"renraku/cmd/internal/definition"
@@ -22,6 +23,12 @@ type station interface {
 	fire(ctx context.Context, t *trigger.Trigger, order slave.Order)
 	// redefine has another definition stand from now on; with an error, everything stays.
 	redefine(d *definition.Definition) error
+}
+
+// standing is the definition that stands, and why the one that was read after it did not take its place; nil where none was.
+type standing struct {
+	atomic.Pointer[definition.Definition]
+	refused atomic.Pointer[control.Refused]
 }
 
 // setStatus corrects field 133 of the daemon's own server.

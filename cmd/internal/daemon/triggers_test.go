@@ -165,7 +165,7 @@ func TestReloadTakesIsolationHoldOver(t *testing.T) {
 	cmdtest.Until(t, 20*time.Second, "isolation", isolated)
 	next := *d.current.Load()
 	next.Monitor.IsolationHold = 0
-	require.NoError(t, d.Redefine(&next))
+	require.NoError(t, d.takeOver(&next))
 	assert.False(t, isolated())
 }
 

@@ -99,7 +99,7 @@ func TestAnotherAddressOfThePageTakesEffectAtTheNextStart(t *testing.T) {
 			d := open(t, o)
 			next := *o.Definition
 			next.Web = definition.Web{Listen: c.after}
-			require.NoError(t, d.Redefine(&next))
+			require.NoError(t, d.takeOver(&next))
 			if c.said {
 				assert.Contains(t, log.String(), "address of the page has changed in the definition: it takes effect at the next start")
 			} else {
@@ -174,7 +174,7 @@ func TestATokenThatCannotBeUsedTakesOrdersFromThePageAndNothingElse(t *testing.T
 
 			require.NoError(t, os.WriteFile(file, []byte(token), 0o600))
 			require.NoError(t, os.Chmod(file, 0o600))
-			require.NoError(t, d.Redefine(o.Definition))
+			require.NoError(t, d.takeOver(o.Definition))
 			status, _ = orderFromPage(t, address, token, order)
 			assert.Equal(t, http.StatusOK, status, "SIGHUP is enough")
 		})
@@ -202,18 +202,18 @@ func TestTheTokenIsReadAgainWithTheDefinition(t *testing.T) {
 
 	next := *o.Definition
 	withToken(t, &next, "0123456789abcdef")
-	require.NoError(t, d.Redefine(&next))
+	require.NoError(t, d.takeOver(&next))
 	status, body := orderFromPage(t, address, "0123456789abcdef", order)
 	assert.Equal(t, http.StatusOK, status)
 	assert.Contains(t, body, `{"host":"mgr01","process":"ONLINE","outcome":"LAUNCHED","application":"ONLINE","text":"ended normally after `)
 
 	require.NoError(t, os.WriteFile(next.Web.TokenFile, []byte("too short"), 0o600))
-	assert.ErrorContains(t, d.Redefine(&next), "16 to 256 bytes")
+	assert.ErrorContains(t, d.takeOver(&next), "16 to 256 bytes")
 	status, _ = orderFromPage(t, address, "0123456789abcdef", order)
 	assert.Equal(t, http.StatusOK, status, "with an error, everything stays")
 
 	require.NoError(t, os.WriteFile(next.Web.TokenFile, []byte("fedcba9876543210\n"), 0o600))
-	require.NoError(t, d.Redefine(&next))
+	require.NoError(t, d.takeOver(&next))
 	status, _ = orderFromPage(t, address, "0123456789abcdef", order)
 	assert.Equal(t, http.StatusUnauthorized, status)
 	assert.Equal(t, uint64(1), d.station.State().Dropped["page: wrong token"])

@@ -28,7 +28,7 @@ func newCollector(s Source) *collector {
 
 // Describe is prometheus.Collector's.
 func (c *collector) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.build, c.monitoring, c.isolated, c.blocked, c.blockedMaintained, c.servers, c.maintained, c.serverRunning,
+	for _, d := range []*prometheus.Desc{c.build, c.monitoring, c.isolated, c.refused, c.blocked, c.blockedMaintained, c.servers, c.maintained, c.serverRunning,
 		c.serverMaintained, c.roundTrips, c.retried, c.judgements, c.applications, c.drops, c.pageDrops, c.triggerDrops, c.outcomes, c.runs, c.waiting, c.length, c.limit, c.history,
 		c.certificates} {
 		to <- d
@@ -72,6 +72,7 @@ func (c *collector) Collect(metrics chan<- prometheus.Metric) {
 	to.gauge(c.build, 1, c.labels...)
 	to.yes(c.monitoring, f.Monitoring)
 	to.yes(c.isolated, f.Isolated)
+	to.yes(c.refused, c.source.Refused())
 	to.gauge(c.blocked, float64(f.UDPBlocked))
 	to.gauge(c.blockedMaintained, float64(f.UDPBlockedMaintained))
 	c.tellServers(to, known)

@@ -55,6 +55,7 @@ type Source struct {
 	Triggers   Triggers
 	History    History
 	Definition func() *definition.Definition // the one that stands now
+	Refused    func() bool                   // whether another one was read after it, and not taken over
 	PageDrops  func() map[string]uint64      // every reason of the page's, also those that did not occur; nil where there is no page
 	Security   *credentials.Security         // nil: plain mode
 	Log        *slog.Logger

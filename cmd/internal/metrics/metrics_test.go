@@ -33,6 +33,7 @@ import (
 // station is a manager and its triggers of which a test says what they say.
 type station struct {
 	figures  manager.Figures
+	refused  bool
 	servers  []manager.ServerStatus
 	drops    slave.Drops
 	dropped  trigger.Drops
@@ -82,7 +83,7 @@ func newRig(t *testing.T, security *credentials.Security) *rig {
 	r.define(processes)
 	r.record("ONLINE", slave.Launched) // before the start
 	r.Registry = New(Source{Manager: r, Triggers: r, History: history, Definition: func() *definition.Definition { return r.def },
-		PageDrops: func() map[string]uint64 { return r.page }, Security: security, Log: slog.New(slog.DiscardHandler)})
+		Refused: func() bool { return r.refused }, PageDrops: func() map[string]uint64 { return r.page }, Security: security, Log: slog.New(slog.DiscardHandler)})
 	return r
 }
 
@@ -143,6 +144,9 @@ func TestStateOfTheManager(t *testing.T) {
 	r.tells("history_records 1\nisolated 0\nmonitoring 1\norders_waiting 70000\nudp_blocked_servers 3", all...)
 	r.figures.Monitoring, r.figures.Isolated = false, true
 	r.tells("isolated 1\nmonitoring 0", "isolated", "monitoring")
+	r.tells("definition_refused 0", "definition_refused")
+	r.refused = true
+	r.tells("definition_refused 1", "definition_refused")
 }
 
 func TestBuildInformationNamesTheCompiler(t *testing.T) {

@@ -14,6 +14,7 @@ const namespace = "renraku"
 // names are the metrics, as METRICS.md explains them.
 type names struct {
 	build, monitoring, isolated     *prometheus.Desc
+	refused                         *prometheus.Desc
 	blocked, blockedMaintained      *prometheus.Desc
 	servers, maintained             *prometheus.Desc
 	serverRunning, serverMaintained *prometheus.Desc
@@ -34,6 +35,7 @@ func newNames() names {
 		build:      name("build_info", "Always 1; the labels say which program this is.", "version", "revision", "go_version"),
 		monitoring: name("monitoring", "1 while monitoring goes on."),
 		isolated:   name("isolated", "1 while the manager suspects itself of being cut off, and holds its judgement."),
+		refused:    name("definition_refused", "1 where the definition that was read last was not taken over: the one before stands."),
 		blocked:    name("udp_blocked_servers", "Servers that answer on TCP alone."),
 		blockedMaintained: name("maintenance_udp_blocked_servers",
 			"Servers in maintenance that answer on TCP alone; renraku_udp_blocked_servers has them too."),

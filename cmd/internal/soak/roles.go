@@ -65,11 +65,7 @@ func serveDaemon(config, host, dir string) error {
 	}()
 	go func() {
 		for range hangups {
-			d, err := definition.Load(config)
-			if err == nil {
-				err = one.Redefine(d)
-			}
-			if err != nil {
+			if err := one.ReadAgain(config); err != nil {
 				log.Error("definition not read again", "host", host, "error", err)
 			}
 		}

@@ -112,6 +112,9 @@ func (f *fleet) stateNow(trouble error) state {
 	s := f.cfg.Source.State()
 	now := state{Host: s.Host, Monitoring: s.Monitoring, Isolated: s.Isolated, Blocked: append([]string{}, s.UDPBlocked...), BlockedCount: s.UDPBlockedCount,
 		CanOrder: f.canOrder()}
+	if s.Refused != nil {
+		now.Refused = s.Refused.Error
+	}
 	now.Orders, now.OrderCount = f.cfg.Source.InProgress()
 	if trouble != nil {
 		now.Trouble = trouble.Error()

@@ -124,6 +124,7 @@ type state struct {
 	Orders       []Order  `json:"orders"`        // in progress, the first of them
 	OrderCount   int      `json:"order_count"`   // all of them
 	CanOrder     bool     `json:"can_order"`     // with the token
+	Refused      string   `json:"refused"`       // why the definition that was read last was not taken over; "" where it was
 	Trouble      string   `json:"trouble"`       // what keeps the page from knowing better
 }
 

@@ -65,6 +65,9 @@ func TestAPageGetsEverythingAndThenWhatChanges(t *testing.T) {
 	assert.Equal(t, true, state["isolated"])
 	assert.Equal(t, []any{"app02"}, state["blocked"])
 
+	s.daemon.say(func(s *control.State) { s.Refused = &control.Refused{Error: "renraku.toml:3: no"} })
+	assert.Equal(t, "renraku.toml:3: no", decoded(t, f.next(t))["state"].(map[string]any)["refused"])
+
 	s.server.SetToken(newToken(rightToken))
 	assert.Equal(t, true, decoded(t, f.next(t))["state"].(map[string]any)["can_order"])
 }

@@ -6,5 +6,6 @@ import "syscall"
 
 const (
 	stopSignal     = syscall.SIGSTOP
+	rereadSignal   = syscall.SIGHUP
 	continueSignal = syscall.SIGCONT
 )

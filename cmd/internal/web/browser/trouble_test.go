@@ -4,6 +4,8 @@ package browser
 
 import (
 	"context"
+	"os"
+	"slices"
 	"testing"
 	"time"
 
@@ -52,6 +54,23 @@ func TestThePageSaysThatMonitoringHasEnded(t *testing.T) {
 	require.Equal(t, 0, f.Renraku(t, cmdtest.Manager, "start").Code)
 	p.await("no banner", `document.getElementById("banners").children.length === 0`)
 	p.awaitRows(patience, "mgr01 RUNNING NOT-STARTED", "app01 RUNNING NOT-STARTED", "app02 RUNNING NOT-STARTED")
+}
+
+func TestThePageSaysThatTheDefinitionIsRefused(t *testing.T) {
+	f := newFleet(t, false)
+	p := browse(t, desk)
+	p.open(f.url, 3)
+	right, err := os.ReadFile(f.Config)
+	require.NoError(t, err)
+	reread := func(definition []byte) {
+		require.NoError(t, os.WriteFile(f.Config, definition, 0o600))
+		f.all[cmdtest.Manager].Signal(t, rereadSignal)
+	}
+	reread(append(slices.Clone(right), "\n[monitors]\n"...))
+	p.await("it says so", `document.getElementById("banners").innerText.startsWith("The definition that was read last was refused, and the one before stands: ")`)
+	p.shot("refused")
+	reread(right)
+	p.await("no banner", `document.getElementById("banners").children.length === 0`)
 }
 
 // A browser keeps pages that were left, and has six connections for one server.

@@ -44,6 +44,7 @@ export const english = {
   stale: (time) => `No connection to the manager since ${time}. What stands here may be old.`,
   ended: "Monitoring has ended: nobody is asked, and nothing is known of any server. “renraku start” begins it again.",
   isolated: (host) => `${host} is ISOLATED: more than half of the running servers fell silent together. It may be cut off itself: judgement is held, and triggers order nothing.`,
+  refused: (error) => `The definition that was read last was refused, and the one before stands: ${error}`,
   blocked: (names, more) => `UDP is blocked, and these answer on TCP alone: ${names.join(", ")}${more ? ` and ${more.toLocaleString("en")} more` : ""}`,
   blockedHere: "UDP is blocked: it answers on TCP alone.",
   trouble: (text) => `The page does not know everything: ${text}`,

@@ -46,6 +46,7 @@ export const japanese = {
   stale: (time) => `${time} から管理サーバーと接続できません。表示は古い可能性があります。`,
   ended: "監視は終了しています。サーバーの状態は分かりません。「renraku start」で再開します。",
   isolated: (host) => `${host} は孤立（ISOLATED）の疑いがあります。稼働中のサーバーの過半数が同時に応答しなくなりました。判定を保留し、トリガーは何も指示しません。`,
+  refused: (error) => `最後に読んだ定義ファイルに誤りがあるため反映していません。以前の定義で動作しています: ${error}`,
   blocked: (names, more) => `UDP が遮断され、TCP でのみ応答: ${names.join("、")}${more ? ` ほか ${number(more)} 台` : ""}`,
   blockedHere: "UDP が遮断されています。TCP でのみ応答します。",
   trouble: (text) => `一部の情報を取得できません: ${text}`,

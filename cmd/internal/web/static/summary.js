@@ -68,6 +68,7 @@ export class Summary {
     if (lost) all.push(["bad", words.stale(timeText(this.last))]);
     if (s && !s.monitoring) all.push(["bad", words.ended]);
     if (s?.isolated) all.push(["warn", words.isolated(s.host)]);
+    if (s?.refused) all.push(["warn", words.refused(s.refused)]);
     if (s?.blocked_count) all.push(["note", words.blocked(s.blocked, s.blocked_count - s.blocked.length)]);
     if (s?.trouble) all.push(["warn", words.trouble(s.trouble)]);
     const now = JSON.stringify(all);
