@@ -3,6 +3,7 @@
 package browser
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -11,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
+	frames "github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 	"github.com/stretchr/testify/require"
@@ -66,6 +69,25 @@ func (p *page) await(what, js string) time.Duration {
 func (p *page) awaitFor(limit time.Duration, what, js string) time.Duration {
 	p.t.Helper()
 	return cmdtest.Until(p.t, limit, what, func() bool { return eval[bool](p, "Boolean("+js+")") })
+}
+
+// back goes to the page before. There is no load event to wait for, where the browser has kept it.
+func (p *page) back() {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	defer cancel()
+	entries := func() frames.GetNavigationHistoryResult {
+		all, err := chromedp.Run(ctx, chromedp.NavigationEntries())
+		require.NoError(p.t, err)
+		return all
+	}
+	before := entries()
+	to := before.Entries[before.CurrentIndex-1].ID
+	p.do(func(ctx context.Context, target *chromedp.Target) (chromedp.Void, error) {
+		_, err := cdp.Call(ctx, target, frames.NavigateToHistoryEntry, frames.NavigateToHistoryEntryParams{EntryID: to})
+		return chromedp.Void{}, err
+	})
+	cmdtest.Until(p.t, patience, "the page before", func() bool { return entries().CurrentIndex == before.CurrentIndex-1 })
 }
 
 // text is what an element says.

@@ -81,7 +81,7 @@ func TestAPageThatIsLeftGivesItsConnectionBack(t *testing.T) {
 		p.open(f.url, 3)
 		p.do(chromedp.Navigate("about:blank"))
 	}
-	p.do(chromedp.Evaluate[chromedp.Void]("history.back()"))
+	p.back()
 	p.await("live again", `document.getElementById("link-text")?.textContent === "live"`)
 	require.Equal(t, 0, f.all[cmdtest.Second].Terminate(t))
 	p.awaitRows(patience, "app02 STOPPED NOT-STARTED")
