@@ -24,7 +24,7 @@ func TestAClientThatIsGoneIsALineLikeAllOthers(t *testing.T) {
 	var log bytes.Buffer
 	r := newRig(t, nil)
 	registry := New(Source{Manager: r, Triggers: r, History: r.history, Definition: func() *definition.Definition { return r.def },
-		PageDrops: func() map[string]uint64 { return r.page }, Log: slog.New(slog.NewTextHandler(&log, nil))})
+		Refused: func() bool { return r.refused }, PageDrops: func() map[string]uint64 { return r.page }, Log: slog.New(slog.NewTextHandler(&log, nil))})
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil)
 	require.NoError(t, err)
 	registry.ServeHTTP(goneClient{httptest.NewRecorder()}, request)
