@@ -57,18 +57,18 @@ func takeOver(udp *net.UDPConn) (*Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Conn{local: udp.LocalAddr()}
+	c := &Conn{local: udp.LocalAddr(), fd: -1}
 	var family int
 	var familyErr, copyErr error
 	err = raw.Control(func(fd uintptr) {
 		family, familyErr = unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_DOMAIN)
 		c.fd, copyErr = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0)
 	})
-	if err = errors.Join(err, os.NewSyscallError("fcntl", copyErr)); err != nil {
-		return nil, err
+	err = errors.Join(err, os.NewSyscallError("getsockopt SO_DOMAIN", familyErr), os.NewSyscallError("fcntl", copyErr))
+	if err == nil {
+		c.alarm, err = newAlarm()
 	}
-	c.alarm, err = newAlarm()
-	if err = errors.Join(os.NewSyscallError("getsockopt SO_DOMAIN", familyErr), err); err != nil {
+	if err != nil {
 		unix.Close(c.fd)
 		return nil, err
 	}
