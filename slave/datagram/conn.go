@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Failed is told a datagram that was not sent.
+// Failed is told a datagram that was not sent. It must neither wake nor close the socket.
 type Failed func(datagram []byte, to netip.AddrPort, err error)
 
 // SendWait is how long Send waits where the socket's buffer is full; what has no room then is not sent.
@@ -182,7 +182,7 @@ func (c *Conn) Send(b *Batch, failed Failed) {
 		if err == nil {
 			taken, err = c.sendSome(b, first)
 		}
-		if errors.Is(err, os.ErrDeadlineExceeded) {
+		if errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, net.ErrClosed) {
 			lasting = err
 		}
 		if err != nil {
@@ -198,6 +198,9 @@ func (c *Conn) sendSome(b *Batch, first int) (taken int, err error) {
 	if errno == unix.EAGAIN {
 		until := time.Now().Add(SendWait)
 		for errno == unix.EAGAIN && time.Until(until) > 0 {
+			if c.closed.Load() {
+				return 0, net.ErrClosed
+			}
 			if _, err := c.outWait.wait(c.fd, unix.POLLOUT, noAlarm, until); err != nil {
 				return 0, err
 			}

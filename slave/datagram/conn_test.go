@@ -150,14 +150,26 @@ func TestWakeEndsAReceive(t *testing.T) {
 	c.Wake()
 	assert.Len(t, receiveAll(t, c, 1), 1, "a datagram that is there comes all the same")
 	assert.Zero(t, c.Overflows())
+	require.NoError(t, c.Receive(b, time.Time{}), "the next one that would wait does not")
+	begun := time.Now()
+	require.NoError(t, c.Receive(b, begun.Add(20*time.Millisecond)))
+	assert.GreaterOrEqual(t, time.Since(begun), 20*time.Millisecond, "and the one after it does")
 }
 
 func TestCloseEndsAReceive(t *testing.T) {
 	c := open(t, "udp4")
 	ended := make(chan error)
 	go func() { ended <- c.Receive(NewBatch(room), time.Time{}) }()
+	for until := time.Now().Add(patience); c.users.TryLock(); { // until it waits
+		c.users.Unlock()
+		require.True(t, time.Now().Before(until))
+	}
 	require.NoError(t, c.Close())
 	assert.ErrorIs(t, <-ended, net.ErrClosed)
+	again, err := net.ListenUDP("udp4", c.LocalAddr().(*net.UDPAddr))
+	require.NoError(t, err, "the address is free")
+	again.Close()
+	assert.ErrorIs(t, c.Close(), net.ErrClosed)
 	assert.ErrorIs(t, c.Receive(NewBatch(room), time.Time{}), net.ErrClosed)
 	one, all := NewBatch(room), error(nil)
 	one.Add([]byte("x"), addressOf(open(t, "udp4")))

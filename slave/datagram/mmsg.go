@@ -16,8 +16,9 @@ type header struct {
 	length uint32 // of the datagram
 }
 
-// The system calls never wait, so they are made without telling Go's scheduler, which would give the goroutine's processor away while one
-// of 64 datagrams lasts, and have it wait for another.
+// The system calls wait neither for datagrams nor for room, so they are made without telling Go's scheduler, which would give the goroutine's
+// processor away while one of 64 datagrams lasts, and have it wait for another. Where the kernel has to find memory for one, a garbage
+// collection waits for it too.
 
 // headers are what the kernel needs to know of a batch, in one direction.
 type headers struct {

@@ -19,7 +19,7 @@ func newAlarm() (alarm, error) {
 	return alarm(fd), os.NewSyscallError("eventfd", err)
 }
 
-// ring cannot fail but where it rings already, 2⁶⁴ - 1 times.
+// ring cannot fail but where it rings already, 2⁶⁴ - 2 times.
 func (a alarm) ring() {
 	var one [8]byte
 	binary.NativeEndian.PutUint64(one[:], 1)
