@@ -20,9 +20,11 @@ const (
 	maxStoppedProbes = 64  // and of slaves that are STOPPED
 
 	// A connection costs a processor more than many inquiries on UDP, and a handshake of TLS far more. So where the poll is late already, by
-	// more than this share of a slave's response wait, there are few places: nobody's detection is to come later still for it.
+	// more than this share of a slave's response wait, there are few places: nobody's detection is to come later still for it. A poll that
+	// waits by the tick comes some ticks late anyway.
 	maxLateProbes = 4
 	lateShare     = 20
+	leastLate     = 5 * tickLength
 
 	// In sealed mode each is a handshake of TLS too. Each costs this end some milliseconds of a processor, and 256 at once have the poll come
 	// late, which finds others STOPPED: so a few are in progress at once, as fast as the processor lets them. One that is slow makes room for
@@ -51,6 +53,7 @@ type fallback struct {
 	all     sync.WaitGroup
 
 	before, stopped probePlaces       // inquiries before a judgement, and of STOPPED slaves
+	dependent       int               // of those before a judgement, inquiries of slaves that depend on them
 	blocked         map[*monitor]bool // answered on TCP alone, the last time
 	refused         *sayOnce          // whose certificates are not those that they have to be
 }
@@ -89,6 +92,7 @@ type tcpProbe struct {
 	to      netip.AddrPort
 	until   time.Time    // the end of the response wait
 	places  *probePlaces // those that it has one of
+	depends bool         // the slave has answered on TCP alone before
 	cancel  context.CancelFunc
 }
 
@@ -141,13 +145,13 @@ func (s *StatusControl) serveProbes(ctx context.Context) (wait func()) {
 	return s.fallback.all.Wait
 }
 
-// placesFor is how many may be asked before a judgement when this slave is, which the poll has come to so late. One that has answered on TCP
-// alone before depends on it.
-func (f *fallback) placesFor(m *monitor, late time.Duration) int {
-	if late > m.timeout/lateShare && !f.blocked[m] {
-		return maxLateProbes
+// hasPlace says whether there is a place before the judgement of a slave, which the poll has come to so late. One that has answered on TCP
+// alone before depends on it, and has one also where the poll is late.
+func (f *fallback) hasPlace(p *tcpProbe, late time.Duration) bool {
+	if late > max(p.monitor.timeout/lateShare, leastLate) && !p.depends && f.before.taken-f.dependent >= maxLateProbes {
+		return false
 	}
-	return f.before.most
+	return f.before.taken < f.before.most
 }
 
 // askOnTCP has the slave, which the poll has come to so late, asked on TCP within what is left of the response wait, if there is a place.
@@ -157,20 +161,24 @@ func (s *StatusControl) askOnTCP(m *monitor, late time.Duration) {
 	if !f.on || f.connect == nil || f.ctx == nil || f.ctx.Err() != nil || !known {
 		return
 	}
-	p := &tcpProbe{monitor: m, inquiry: telegram.StatusInquiry{Host: m.host, Control: m.control()}, to: to, until: m.due, places: &f.before}
+	p := &tcpProbe{monitor: m, inquiry: telegram.StatusInquiry{Host: m.host, Control: m.control()}, to: to, until: m.due, places: &f.before,
+		depends: f.blocked[m]}
 	if m.judged && !m.running {
 		p.places = &f.stopped
 		if f.stopped.taken >= f.stopped.most || !m.onTCP.come() {
 			return
 		}
 		m.onTCP.take(m.interval, stoppedProbeEvery, f.stopped.serves(len(s.monitors)-s.isolation.running, m.timeout-m.timeout/2))
-	} else if f.before.taken >= f.placesFor(m, late) {
+	} else if !f.hasPlace(p, late) {
 		s.drops.Count(slave.DropProbe)
 		return
 	}
 	s.closeProbe(m)
 	m.probe = p
 	p.places.taken++
+	if p.depends {
+		f.dependent++
+	}
 	ctx, cancel := context.WithDeadline(f.ctx, p.until)
 	p.cancel = cancel
 	connect, secure := f.connect, f.secure
@@ -240,6 +248,9 @@ func (s *StatusControl) probed(p *tcpProbe, r telegram.StatusResponse, err error
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p.places.taken--
+	if p.depends {
+		s.fallback.dependent--
+	}
 	m, now := p.monitor, time.Now()
 	if errors.Is(err, errNoPlace) && p.places == &s.fallback.before {
 		s.drops.Count(slave.DropProbe)

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"renraku/slave"
+	"renraku/slave/datagram"
 	"renraku/slave/slavetest"
 	"renraku/telegram"
 )
@@ -195,9 +196,14 @@ func TestInMassOutageNoMoreThanTheBoundAreAskedOnTCPAndAllAreFoundInTime(t *test
 
 func TestFewAreAskedOnTCPWhereThePollIsLateButThoseThatDependOnIt(t *testing.T) {
 	for _, c := range []struct {
-		name          string
-		late, blocked bool
-	}{{"on time", false, false}, {"late", true, false}, {"late, and UDP has been blocked before", true, true}} {
+		name                  string
+		late, blocked, others bool
+	}{
+		{name: "on time"},
+		{name: "late", late: true},
+		{name: "late, and UDP has been blocked before", late: true, blocked: true},
+		{name: "late, and UDP has been blocked before for others, who are asked first", late: true, others: true},
+	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var socket *stalled
@@ -215,6 +221,9 @@ func TestFewAreAskedOnTCPWhereThePollIsLateButThoseThatDependOnIt(t *testing.T) 
 					f.at(10 * time.Second)
 					_, n := f.status.Blocked()
 					require.Equal(t, len(cut), n)
+				}
+				if c.others {
+					f.cut(f.slaves[150:]...)
 				}
 				f.at(10*time.Second + 300*time.Millisecond)
 				f.cut(cut...)
@@ -234,6 +243,34 @@ func TestFewAreAskedOnTCPWhereThePollIsLateButThoseThatDependOnIt(t *testing.T) 
 			})
 		})
 	}
+}
+
+// tardy is a socket whose manager needs a moment after each wait until it runs.
+type tardy struct{ *slavetest.Socket }
+
+func (s *tardy) Receive(b *datagram.Batch, until time.Time) error {
+	err := s.Socket.Receive(b, until)
+	if until.After(past) {
+		time.Sleep(60 * time.Microsecond)
+	}
+	return err
+}
+
+func TestAPollThatComesByTheTickIsNotLateHoweverShortTheResponseWaitIs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const wait = 10 * time.Millisecond // the shortest of a definition
+		f := newFleet(t, plan{slaves: 2000, interval: time.Second, timeout: wait, retries: 1, shared: true,
+			socket: func(s *slavetest.Socket) slave.PacketConn { return &tardy{s} }})
+		f.wire(replies(wait*7/10, telegram.Running))
+		f.begin()
+		f.at(5*time.Second + 300*time.Microsecond)
+		f.cut(f.slaves[:500]...)
+		f.at(7 * time.Second)
+		_, n := f.status.Blocked()
+		assert.Equal(t, 500, n)
+		assert.Zero(t, f.drops.Of(slave.DropProbe))
+		assert.Zero(t, f.told(" STOPPED"))
+	})
 }
 
 func TestENDReachesByTCPWhomUDPDoesNotReach(t *testing.T) {
