@@ -32,7 +32,7 @@ func statusCommand() *cobra.Command {
 		Use:   "status [--dir DIR] [--json] [--watch] [--lang ja] [HOST…]",
 		Short: "Show the contact file: which servers are up, and what their applications do",
 		Long: "Reads the contact file directly, with or without a daemon; which servers are in maintenance, and until when, stands beside them;\n" +
-			"below the table stands what a manager's daemon adds: that it is ISOLATED, and whose UDP is blocked. HOST may be a pattern such as 'web[001-020]' or 'app*'.\n" +
+			"below the table stands what the daemon adds: that a definition was refused, that it is ISOLATED, and whose UDP is blocked. HOST may be a pattern such as 'web[001-020]' or 'app*'.\n" +
 			"With --watch it goes on: in a terminal a live screen, servers in trouble first, which q ends; else a line for each change.\n" +
 			"Times are UTC. --lang ja shows the statuses that every fleet has in Japanese; JSON, check and the files never do.",
 		Args: exit.Args(cobra.ArbitraryArgs),
@@ -127,8 +127,8 @@ func daemonState(ctx context.Context, dir string) (control.State, error) {
 func stateLines(state *control.State) (lines []string) {
 	if r := state.Refused; r != nil {
 		line := "definition refused at " + r.At.UTC().Format(time.RFC3339) + ", the one before stands: " + r.Error
-		if r.More > 0 {
-			line += fmt.Sprintf(" (and %d more: renraku validate)", r.More)
+		if r.More {
+			line += " (and more: the log has all)"
 		}
 		lines = append(lines, line)
 	}

@@ -47,7 +47,7 @@ type State struct {
 type Refused struct {
 	At    time.Time `json:"at"`
 	Error string    `json:"error"` // the first
-	More  int       `json:"more"`  // errors
+	More  bool      `json:"more"`  // there are more, which the log has
 }
 
 // Order asks for a process on the servers that match one of the patterns, or on all.

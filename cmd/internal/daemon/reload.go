@@ -25,8 +25,8 @@ func refusedFor(err error, now time.Time) *control.Refused {
 		return nil
 	}
 	text := strings.TrimSpace(err.Error())
-	first, _, _ := strings.Cut(text, "\n")
-	return &control.Refused{At: now.UTC().Truncate(time.Second), Error: first, More: strings.Count(text, "\n")}
+	first, _, more := strings.Cut(text, "\n")
+	return &control.Refused{At: now.UTC().Truncate(time.Second), Error: first, More: more}
 }
 
 // takeOver has another definition stand from now on: slaves, processes and triggers that appear, change or go are taken
