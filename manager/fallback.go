@@ -23,7 +23,7 @@ const (
 	// more than this share of a slave's response wait, there are few places: nobody's detection is to come later still for it. A poll that
 	// waits by the tick comes some ticks late anyway.
 	maxLateProbes = 4
-	lateShare     = 20
+	lateShare     = 40
 	leastLate     = 5 * tickLength
 
 	// In sealed mode each is a handshake of TLS too. Each costs this end some milliseconds of a processor, and 256 at once have the poll come
