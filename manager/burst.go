@@ -8,8 +8,8 @@ const (
 )
 
 // burst is how many inquiries are under way, as far as can be told without looking at each: what was sent, without what was answered. Of
-// the rest a share is left out with each tick that passes; otherwise some slaves that are silent would hold up the inquiries of all others. One that was left out and is answered all the same is taken off twice: slaves
-// that are far have the bound be looser, never tighter.
+// the rest a share is left out with each tick that passes; otherwise some slaves that are silent would hold up the inquiries of all others.
+// One that was left out and is answered all the same is taken off twice: of slaves that are far there may be more than the bound.
 type burst struct {
 	open int
 	at   time.Time // until when the ticks that passed have counted

@@ -42,7 +42,7 @@ type Conn struct {
 	outWait waiting
 }
 
-// New takes a socket over: the given one is closed.
+// New takes a socket over: the given one is closed, but where there is an error.
 func New(udp *net.UDPConn) (*Conn, error) {
 	c, err := takeOver(udp)
 	if err != nil {
