@@ -141,13 +141,13 @@ func (c *Conn) Receive(b *Batch, until time.Time) error {
 		if !until.IsZero() && time.Until(until) <= 0 {
 			return nil
 		}
-		ready, err := c.inWait.wait(c.fd, unix.POLLIN, c.alarm, until)
+		end, err := c.inWait.wait(c.fd, unix.POLLIN, c.alarm, until)
 		switch {
 		case err != nil:
 			return err
 		case c.closed.Load():
 			return net.ErrClosed
-		case ready == rung:
+		case end == rung:
 			c.alarm.take()
 			return nil
 		}
